@@ -1,0 +1,90 @@
+//! Runs and outcomes: a revision judged over a suite by one model with one set of settings.
+
+use crate::policy::Effort;
+use crate::verdict::{Expected, Verdict};
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+/// The number of a run, unique in a workspace's database and shown to people ("run 31").
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, TS)]
+#[serde(transparent)]
+#[ts(export, type = "number")]
+pub struct RunId(pub i64);
+
+/// Everything besides policy, case and model that a verdict depends on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct Settings {
+    pub effort: Effort,
+    /// Changes whenever the rendered prompt changes for the same policy and case.
+    pub template_version: u32,
+    pub sampling: Sampling,
+    /// Bound on generated tokens a case.
+    pub tokens_max: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+#[ts(export)]
+pub enum Sampling {
+    Greedy,
+    Seeded {
+        #[ts(type = "number")]
+        seed: u64,
+        temperature: f64,
+        top_p: f64,
+    },
+}
+
+/// What the model said about one case. Whether it is correct depends on the suite
+/// and is never stored here.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct Outcome {
+    /// The case's id.
+    pub case: String,
+    pub verdict: Verdict,
+    /// Why the reply could not be read, when the verdict is `Unparsed`.
+    pub unparsed_reason: Option<String>,
+    pub label: Option<String>,
+    /// Rule ids in the answer, as written.
+    pub rules: Vec<String>,
+    /// Log-odds of the deciding token, violating over safe; absent when nothing decided.
+    pub margin: Option<f64>,
+    /// The analysis channel, whole, as generated.
+    pub trace: String,
+    /// The final message, as generated.
+    pub answer: String,
+    pub tokens: TokenCounts,
+    /// From the case's first token in the engine to its last.
+    pub latency_ms: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct TokenCounts {
+    pub prompt: u32,
+    /// Prompt tokens whose keys and values were already computed.
+    pub reused: u32,
+    pub generated: u32,
+    pub drafted: u32,
+    pub accepted: u32,
+}
+
+/// A span of a trace that names a clause. Offsets are UTF-16 code units, as the
+/// window's text positions are; `clause` is absent when the policy has no such clause.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct Citation {
+    pub start: u32,
+    pub end: u32,
+    pub text: String,
+    pub clause: Option<String>,
+}
+
+/// An outcome beside what its case expects: the input of metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Judged {
+    pub verdict: Verdict,
+    pub expected: Option<Expected>,
+}

@@ -1,0 +1,187 @@
+//! The engine's surface: load a checkpoint, generate replies.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// A loaded model with its tokenizer and its cache of the last shared prefix.
+/// Shareable between threads; one generation runs at a time, others wait.
+pub struct Engine {
+    info: ModelInfo,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelInfo {
+    /// The checkpoint's folder name.
+    pub name: String,
+    /// SHA-256 over config, tokenizer and weights: 64 lower-case hexadecimal digits.
+    pub digest: String,
+    /// `cpu`, …
+    pub device: String,
+    /// Bytes of the weights in memory.
+    pub bytes: u64,
+    pub parameters: u64,
+    pub layers: u32,
+    pub vocab: u32,
+    /// Longest sequence, in tokens, prompt and reply together.
+    pub context_tokens: u32,
+}
+
+/// Why a checkpoint cannot be loaded: names the file, the tensor and the remedy.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct LoadError(pub String);
+
+#[derive(Debug, thiserror::Error)]
+pub enum GenerateError {
+    #[error("cancelled")]
+    Cancelled,
+    /// The shared prefix leaves no room for a reply.
+    #[error("{0}")]
+    TooLong(String),
+    #[error("{0}")]
+    Internal(String),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effort {
+    Low,
+    Medium,
+    High,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Sampling {
+    Greedy,
+    Seeded {
+        seed: u64,
+        temperature: f64,
+        top_p: f64,
+    },
+}
+
+/// What all requests of one call share: the system block and the developer message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prefix {
+    pub effort: Effort,
+    /// The developer message's text, without framing; encoded as ordinary text.
+    pub developer: String,
+}
+
+/// One conversation to answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    /// The user message's text, without framing; encoded as ordinary text.
+    pub user: String,
+    pub sampling: Sampling,
+    /// Bound on generated tokens.
+    pub tokens_max: u32,
+    pub alternatives: Alternatives,
+}
+
+/// Beginnings of final messages on two sides. The margin is the log-odds of `over`
+/// against `under` at the first token of the final message that belongs to one side only.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Alternatives {
+    pub over: Vec<String>,
+    pub under: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// The shared prefix is in the cache: its tokens, and how many of them were there already.
+    PrefixReady {
+        tokens: u32,
+        reused: u32,
+        elapsed_ms: f64,
+    },
+    /// Text generated for a request, by its index in the call.
+    Text {
+        index: usize,
+        channel: Channel,
+        text: String,
+    },
+    Finished {
+        index: usize,
+        reply: Reply,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Channel {
+    Analysis,
+    Commentary,
+    Final,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reply {
+    /// The analysis channel, whole.
+    pub analysis: String,
+    /// The final message; absent when the reply never reached the final channel.
+    pub answer: Option<String>,
+    pub finish: Finish,
+    /// Log-odds; absent when no token decided.
+    pub margin: Option<f64>,
+    pub prompt_tokens: u32,
+    pub reused_tokens: u32,
+    pub generated_tokens: u32,
+    pub latency_ms: f64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finish {
+    /// The model ended its reply.
+    Stop,
+    /// `tokens_max` or the context's end was reached.
+    Length,
+    /// The prompt alone does not fit the context.
+    PromptTooLong {
+        prompt_tokens: u32,
+        context_tokens: u32,
+    },
+    /// The header between messages could not be read.
+    Malformed(String),
+}
+
+/// Asks a generation to stop; it does within one step. Clones share the flag.
+#[derive(Debug, Clone, Default)]
+pub struct Cancel(Arc<AtomicBool>);
+
+impl Cancel {
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Engine {
+    /// Loads a folder with config.json, *.safetensors and tokenizer.json.
+    pub fn load(_dir: &Path) -> Result<Engine, LoadError> {
+        todo!()
+    }
+
+    pub fn info(&self) -> &ModelInfo {
+        &self.info
+    }
+
+    /// Tokens of the prompt for one request: system block, developer and user message.
+    pub fn prompt_tokens(&self, _prefix: &Prefix, _user: &str) -> u32 {
+        todo!()
+    }
+
+    /// Answers all requests over one shared prefix, several at a time, in the given
+    /// order of start; events come as they happen. Blocking: call it from a worker thread.
+    pub fn generate(
+        &self,
+        _prefix: &Prefix,
+        _requests: &[Request],
+        _cancel: &Cancel,
+        _on_event: &mut dyn FnMut(Event),
+    ) -> Result<(), GenerateError> {
+        todo!()
+    }
+}

@@ -1,0 +1,392 @@
+//! What the hosts show: plain data, computed here once, so that neither the window
+//! nor the command line derives a verdict, a difference or a metric of its own.
+//! Text offsets are UTF-16 code units; lines are 1-based; times are milliseconds
+//! since the Unix epoch (`_at_ms`) or durations (`_ms`).
+
+use domain::case::Case;
+use domain::diff::{ChangedLines, DiffPart};
+use domain::flip::{Certainty, FlipKind, Metrics};
+use domain::policy::{Clause, Effort, OutputContract, RevisionId};
+use domain::run::{Citation, RunId, Settings, TokenCounts};
+use domain::verdict::{Expected, Verdict};
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+/// An error as hosts receive it. A code exists only where the window branches on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct Failure {
+    pub code: Code,
+    /// For the analyst: what, where, what to do.
+    pub message: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum Code {
+    /// The file changed on disk since it was read.
+    Conflict,
+    /// The input is at fault; the message names file, place and remedy.
+    Input,
+    /// A newer request took this one's place, or the user cancelled.
+    Cancelled,
+    /// The model could not be loaded or run.
+    Model,
+    /// The database refused.
+    Store,
+    Internal,
+}
+
+/// Something wrong in a file, that does not stop the rest from working.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct Problem {
+    pub severity: Severity,
+    /// Relative to the workspace.
+    pub file: String,
+    pub line: Option<u32>,
+    pub message: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum Severity {
+    Error,
+    Warning,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct WorkspaceView {
+    pub root: String,
+    pub name: String,
+    pub policies: Vec<PolicySummary>,
+    pub models: Vec<ModelView>,
+    /// The model that judges, by `ModelView::id`; absent while none could be loaded.
+    pub model: Option<String>,
+    pub problems: Vec<Problem>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct PolicySummary {
+    /// The policy's file name without `.md`; names it in every call.
+    pub name: String,
+    pub title: String,
+    /// Relative to the workspace, `/`-separated.
+    pub file: String,
+    pub suite_file: String,
+    pub cases: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct ModelView {
+    /// `pebble`, or the folder's path.
+    pub id: String,
+    pub name: String,
+    /// Pebble is a demonstration model and is labelled so wherever it is named.
+    pub demonstration: bool,
+    pub path: String,
+    pub digest: Option<String>,
+    /// `cpu`, …
+    pub device: String,
+    #[ts(type = "number")]
+    pub bytes: u64,
+    pub context_tokens: u32,
+    pub problem: Option<String>,
+}
+
+/// A policy opened for editing, with its suite and its past.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct PolicyDocument {
+    pub name: String,
+    /// The file's text, front matter included.
+    pub text: String,
+    /// Names the bytes on disk that `text` came from; given back when saving.
+    pub file_hash: String,
+    pub analysis: PolicyAnalysis,
+    pub suite: SuiteView,
+    pub runs: Vec<RunSummary>,
+    pub baseline: Option<RunId>,
+    /// The newest run's result for this very text and suite, if there is one.
+    pub current: Option<RunView>,
+}
+
+/// What the text of a policy says, without running anything. Cheap enough for each keystroke.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct PolicyAnalysis {
+    pub revision: Option<RevisionId>,
+    pub title: String,
+    pub output: Option<OutputContract>,
+    pub effort: Effort,
+    pub clauses: Vec<Clause>,
+    /// Lines that differ from the baseline's text.
+    pub changed_lines: Vec<ChangedLines>,
+    pub problems: Vec<Problem>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct SuiteView {
+    pub file: String,
+    /// Names the bytes on disk; given back when saving. Empty where the file does not exist.
+    pub file_hash: String,
+    pub cases: Vec<Case>,
+    pub problems: Vec<Problem>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+#[ts(export)]
+pub enum SaveResult {
+    Saved {
+        file_hash: String,
+    },
+    /// Nothing was written: the file on disk is not the one that was read.
+    Conflict {
+        disk_text: String,
+        disk_hash: String,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct SuiteSaved {
+    /// Absent when the file on disk was not the one that was read: nothing was written then.
+    pub saved: bool,
+    pub suite: SuiteView,
+}
+
+/// One edit of a suite, keyed by case id.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+#[ts(export)]
+pub enum SuiteEdit {
+    Add { case: Case },
+    Replace { id: String, case: Case },
+    Remove { id: String },
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct EvaluateRequest {
+    pub policy: String,
+    /// The text in the editor, saved or not.
+    pub text: String,
+    pub effort: Effort,
+    pub baseline: Option<RunId>,
+    /// Wait this long for a newer request before starting (debounce).
+    pub delay_ms: u32,
+    /// Only these cases; empty for all.
+    pub only: Vec<String>,
+}
+
+/// What happens during `evaluate`, in order: `Started`, then `Outcomes` and `Progress`
+/// as they come, and exactly one of `Finished`, `Cancelled`, `Failed` at the end.
+/// `Unchanged` alone when nothing changed for the model and the view is complete already.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+#[ts(export)]
+pub enum RunEvent {
+    Started {
+        view: RunView,
+    },
+    /// New or changed rows, with the whole run's figures as of now.
+    Outcomes {
+        rows: Vec<CaseRow>,
+        figures: Figures,
+        progress: Progress,
+    },
+    Progress {
+        progress: Progress,
+    },
+    /// The trace of the case being watched, as far as it has been generated.
+    TraceText {
+        case: String,
+        text: String,
+    },
+    Finished {
+        view: RunView,
+    },
+    Cancelled {
+        run: Option<RunId>,
+    },
+    Failed {
+        failure: Failure,
+    },
+    Unchanged {
+        view: RunView,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct Progress {
+    pub done: u32,
+    pub total: u32,
+    /// Cases whose outcome was taken from an earlier run.
+    pub cached: u32,
+    pub running: u32,
+    pub tokens_per_s: f64,
+    pub left_ms: Option<f64>,
+    pub elapsed_ms: f64,
+    pub prefix_tokens: u32,
+    pub prefix_reused: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct RunSummary {
+    pub run: RunId,
+    pub policy: String,
+    pub revision: RevisionId,
+    pub model_name: String,
+    pub model_digest: String,
+    pub demonstration: bool,
+    pub settings: Settings,
+    pub state: RunState,
+    #[ts(type = "number")]
+    pub started_at_ms: i64,
+    #[ts(type = "number | null")]
+    pub finished_at_ms: Option<i64>,
+    pub metrics: Metrics,
+    pub is_baseline: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum RunState {
+    Running,
+    Finished,
+    /// Cancelled, or its process ended; what it has can be resumed.
+    Interrupted,
+}
+
+/// A run beside its baseline.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct RunView {
+    pub summary: RunSummary,
+    pub baseline: Option<RunSummary>,
+    pub rows: Vec<CaseRow>,
+    pub figures: Figures,
+}
+
+/// The figures of a run as far as it has come.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct Figures {
+    pub metrics: Metrics,
+    /// Over the same cases in the baseline.
+    pub baseline: Option<Metrics>,
+    pub delta: Option<MetricsDelta>,
+    pub flips: FlipCounts,
+    /// Exact McNemar over cases judged in both; absent without a baseline.
+    pub mcnemar_p: Option<f64>,
+    pub clauses: Vec<ClauseFigures>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct MetricsDelta {
+    pub precision: Option<f64>,
+    pub recall: Option<f64>,
+    pub f1: Option<f64>,
+    pub false_positive_rate: Option<f64>,
+    pub accuracy: Option<f64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct FlipCounts {
+    pub fixed: u32,
+    pub broken: u32,
+    pub changed: u32,
+}
+
+/// How a clause fares in a run: how many traces cite it, and of those how many are wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct ClauseFigures {
+    pub clause: String,
+    pub cited: u32,
+    /// Named as the deciding rule in the answer.
+    pub deciding: u32,
+    /// Wrong verdicts that name this clause as the deciding rule.
+    pub failing: u32,
+}
+
+/// One line of the cases table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct CaseRow {
+    pub case: String,
+    /// The content's beginning on one line.
+    pub excerpt: String,
+    pub kind: domain::case::CaseKind,
+    pub tags: Vec<String>,
+    pub language: Option<String>,
+    pub expected: Option<Expected>,
+    pub expected_label: Option<String>,
+    /// Absent while the case has not been judged in this run.
+    pub verdict: Option<Verdict>,
+    pub label: Option<String>,
+    pub unparsed_reason: Option<String>,
+    pub rules: Vec<String>,
+    pub margin: Option<f64>,
+    pub correct: Option<bool>,
+    pub cached: bool,
+    pub before: Option<Before>,
+    pub flip: Option<FlipKind>,
+    pub certainty: Option<Certainty>,
+}
+
+/// The same case in the baseline.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct Before {
+    pub verdict: Verdict,
+    pub label: Option<String>,
+    pub margin: Option<f64>,
+}
+
+/// Everything about one case in one run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct TraceView {
+    pub run: RunId,
+    pub row: CaseRow,
+    pub case: Case,
+    pub trace: String,
+    pub citations: Vec<Citation>,
+    pub answer: String,
+    pub tokens: TokenCounts,
+    pub latency_ms: f64,
+    /// The baseline's trace for this case, and the word difference from it to this one.
+    pub baseline: Option<BaselineTrace>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct BaselineTrace {
+    pub run: RunId,
+    pub trace: String,
+    pub answer: String,
+    pub diff: Vec<DiffPart>,
+}
+
+/// A change noticed outside the studio.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+#[ts(export)]
+pub enum WorkspaceEvent {
+    PolicyChanged { name: String, file_hash: String },
+    SuiteChanged { name: String, file_hash: String },
+    PoliciesChanged,
+}
