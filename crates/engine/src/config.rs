@@ -167,7 +167,10 @@ impl File {
                 format!("{name} is {size}, but MXFP4 experts need a multiple of 32"),
             )?;
         }
-        need(head_dim % 2 == 0, format!("head_dim is {head_dim}, an odd number"))?;
+        need(
+            head_dim % 2 == 0,
+            format!("head_dim is {head_dim}, an odd number"),
+        )?;
         need(
             self.num_attention_heads % self.num_key_value_heads == 0
                 && self.num_attention_heads > 0,
@@ -235,7 +238,10 @@ impl File {
             None if !sliding.contains(&true) => 0,
             _ => return Err("sliding_window is missing or 0, but layers slide.".to_owned()),
         };
-        Ok(sliding.iter().map(|&slides| slides.then_some(window)).collect())
+        Ok(sliding
+            .iter()
+            .map(|&slides| slides.then_some(window))
+            .collect())
     }
 
     fn rope(&self) -> Result<Rope, String> {

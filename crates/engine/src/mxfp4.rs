@@ -102,8 +102,15 @@ unsafe fn kernel<L: Lanes>(p: Product<Fp4>) {
                     odd.store(to.add(BLOCK / 2));
                 }
             }
-            let weights = Plain { base: wide.as_ptr(), blocks: p.blocks };
-            let bias = if p.bias.is_null() { p.bias } else { p.bias.add(o) };
+            let weights = Plain {
+                base: wide.as_ptr(),
+                blocks: p.blocks,
+            };
+            let bias = if p.bias.is_null() {
+                p.bias
+            } else {
+                p.bias.add(o)
+            };
             product::<L, Plain>(Product {
                 weights,
                 outs,
@@ -159,7 +166,11 @@ mod tests {
             for scale in 0..=255_u8 {
                 for byte in 0..=255_u8 {
                     let blocks = [byte; 16];
-                    let from = Fp4 { blocks: blocks.as_ptr(), scales: &raw const scale, per_row: 1 };
+                    let from = Fp4 {
+                        blocks: blocks.as_ptr(),
+                        scales: &raw const scale,
+                        per_row: 1,
+                    };
                     let mut to = [0.0; 32];
                     // SAFETY: one block and room for 32 values.
                     unsafe { widen_block(isa, from, to.as_mut_ptr()) };
@@ -168,7 +179,9 @@ mod tests {
                         let expected = by_definition(nibble, scale);
                         match scale {
                             255 => assert!(value.is_nan()),
-                            _ => assert_eq!(value.to_bits(), expected.to_bits(), "{nibble} {scale}"),
+                            _ => {
+                                assert_eq!(value.to_bits(), expected.to_bits(), "{nibble} {scale}")
+                            }
                         }
                     }
                 }
@@ -179,7 +192,11 @@ mod tests {
     #[test]
     fn nibbles_keep_their_places() {
         let blocks: [u8; 16] = std::array::from_fn(|i| (i as u8) << 4 | (15 - i as u8));
-        let from = Fp4 { blocks: blocks.as_ptr(), scales: &127, per_row: 1 };
+        let from = Fp4 {
+            blocks: blocks.as_ptr(),
+            scales: &127,
+            per_row: 1,
+        };
         for isa in Isa::available() {
             let mut to = [0.0; 32];
             // SAFETY: one block and room for 32 values.
