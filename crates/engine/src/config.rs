@@ -172,7 +172,8 @@ impl File {
             format!("head_dim is {head_dim}, an odd number"),
         )?;
         need(
-            self.num_attention_heads % self.num_key_value_heads == 0
+            self.num_attention_heads
+                .is_multiple_of(self.num_key_value_heads)
                 && self.num_attention_heads > 0,
             format!(
                 "num_attention_heads ({}) is not a multiple of num_key_value_heads ({})",

@@ -191,7 +191,7 @@ impl Loaded {
         on_event: &mut dyn FnMut(Event),
     ) -> Option<Active<'a>> {
         let encoded = harmony::user(&self.vocabulary, &request.user);
-        let pending = encoded.as_ref().map(Vec::clone).unwrap_or_default();
+        let pending = encoded.clone().unwrap_or_default();
         let active = Active {
             index,
             request,

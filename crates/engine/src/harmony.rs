@@ -429,7 +429,10 @@ mod tests {
             stop,
             stop,
             ("names no known channel", &["analysis"]),
-            ("`<|channel|>finally` names no known channel", &["analysis"]),
+            (
+                "`assistant<|channel|>finally` names no known channel",
+                &["analysis"],
+            ),
             ("`user` is not the assistant's", &["analysis"]),
             ("<|message|> stands inside a message", &["analysis"]),
             ("the text `str` stands between two messages", &["analysis"]),

@@ -270,7 +270,7 @@ pub struct Linear {
 impl Linear {
     /// bf16 weights [outs, ins], little endian, row by row.
     pub(crate) fn bf16(bytes: Bytes, bias: Option<Vec<f32>>, outs: usize, ins: usize) -> Linear {
-        let stored = if ins % BLOCK == 0 {
+        let stored = if ins.is_multiple_of(BLOCK) {
             Stored::Bf16(bytes)
         } else {
             // Whole blocks let the kernel do without a tail.

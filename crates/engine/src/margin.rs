@@ -107,9 +107,8 @@ mod tests {
             let piece = bytes(id).unwrap();
             let was_open = margin.open;
             margin.push(o200k(), &logits, piece);
-            if was_open && !margin.open && margin.value.is_some() {
-                let expected = by_definition(&sides, &text, &logits);
-                assert!((margin.value.unwrap() - expected).abs() < 1e-9);
+            if let (true, Some(value)) = (was_open, margin.value) {
+                assert!((value - by_definition(&sides, &text, &logits)).abs() < 1e-9);
             }
             text.extend_from_slice(piece);
         }

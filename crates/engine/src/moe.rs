@@ -288,7 +288,11 @@ mod tests {
     fn weight(packed: &Packed, row: usize, k: usize) -> f64 {
         let block = row * packed.per_row + k / 32;
         let byte = packed.blocks[block * 16 + k % 32 / 2];
-        let nibble = if k % 2 == 0 { byte & 15 } else { byte >> 4 };
+        let nibble = if k.is_multiple_of(2) {
+            byte & 15
+        } else {
+            byte >> 4
+        };
         let scale = 2f64.powi(i32::from(packed.scales[block]) - 127);
         f64::from(crate::simd::FP4[usize::from(nibble)]) * scale
     }
