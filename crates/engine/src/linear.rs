@@ -10,11 +10,14 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Shape, Tensor};
 use rayon::prelude::*;
 use std::ops::Range;
 
-use crate::simd::{Isa, Lanes, multiversion};
+use crate::simd::{Isa, Lanes, multiversion, prefetch};
 use crate::weights::Bytes;
 
 /// Values of K that are taken together; the width of an MXFP4 block.
 pub(crate) const BLOCK: usize = 32;
+
+/// How far ahead of its use a weight is asked for: reading few rows waits for memory alone.
+pub(crate) const AHEAD_BYTES: usize = 4096;
 
 /// Multiplications worth a task of their own.
 const GRAIN: usize = 1 << 18;

@@ -4,8 +4,8 @@
 //! Low nibbles are the even places, high nibbles the odd ones. A scale s stands for
 //! 2^(s − 127); 255 is not a number.
 
-use crate::linear::{BLOCK, Plain, Product, Source, product};
-use crate::simd::{Lanes, multiversion};
+use crate::linear::{AHEAD_BYTES, BLOCK, Plain, Product, Source, product};
+use crate::simd::{Lanes, multiversion, prefetch};
 use crate::weights::Bytes;
 
 /// Bytes of a packed block.
@@ -62,7 +62,9 @@ impl Source for Fp4 {
         // SAFETY: within the rows, by the trait's contract.
         unsafe {
             let scale = *SCALES.get_unchecked(usize::from(*self.scales.add(at)));
-            L::fp4(self.blocks.add(at * BLOCK_BYTES), scale)
+            let at = self.blocks.add(at * BLOCK_BYTES);
+            prefetch(at.wrapping_add(AHEAD_BYTES));
+            L::fp4(at, scale)
         }
     }
     #[inline(always)]
