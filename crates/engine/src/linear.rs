@@ -43,7 +43,11 @@ impl Source for Bf16 {
     #[inline(always)]
     unsafe fn block<L: Lanes>(self, row: usize, block: usize) -> (L, L) {
         // SAFETY: within the rows, by the trait's contract.
-        unsafe { L::bf16(self.base.add((row * self.blocks + block) * 2 * BLOCK)) }
+        unsafe {
+            let at = self.base.add((row * self.blocks + block) * 2 * BLOCK);
+            prefetch(at.wrapping_add(AHEAD_BYTES));
+            L::bf16(at)
+        }
     }
     #[inline(always)]
     unsafe fn skip(self, row: usize) -> Self {
