@@ -52,7 +52,6 @@ fn is_mark(c: char) -> bool {
 struct Section {
     slug: String,
     code: Option<String>,
-    level: u8,
     /// Rules are written here, not explanations.
     rules: bool,
     heading_line: Option<u32>,
@@ -120,13 +119,15 @@ struct Reader {
     explaining: bool,
     list: u32,
     slugs: HashMap<String, u32>,
+    /// Paragraphs that no clause took: the rules of a text that has no other.
+    prose: Vec<Draft>,
 }
 
 impl Reader {
     fn new() -> Reader {
         Reader {
             drafts: Vec::new(),
-            section: Section::new("rule".to_owned(), None, 0, true, None),
+            section: Section::new("rule".to_owned(), None, true, None),
             outline: Vec::new(),
             levels: Vec::new(),
             open: Open::Nothing,
@@ -135,6 +136,7 @@ impl Reader {
             explaining: false,
             list: 0,
             slugs: HashMap::new(),
+            prose: Vec::new(),
         }
     }
 
@@ -185,7 +187,7 @@ impl Reader {
         let lead = lead.filter(|lead| lead.style == Style::Strong || !explains);
         let slug = self.unique_slug(lead.as_ref().map_or(text, |lead| lead.rest));
         let code = lead.as_ref().map(|lead| lead.id.clone());
-        self.section = Section::new(slug, code.clone(), level, !explains, Some(line.number));
+        self.section = Section::new(slug, code.clone(), !explains, Some(line.number));
         if let (Some(code), Some(lead)) = (code, lead) {
             let id = match lead.style {
                 Style::Strong => DraftId::Explicit(code),
@@ -210,12 +212,10 @@ impl Reader {
             Some(lead) if self.section.rules && !self.explaining => {
                 self.enumerated(line, indent, mark, lead);
             }
-            _ if nested && self.continues(indent) => self.continue_with(line, indent),
-            _ if !self.section.rules || self.explaining => {
-                if !self.continues(indent) {
-                    self.heading_continues(line);
-                }
+            _ if (nested || self.hangs(indent)) && self.continues(indent) => {
+                self.continue_with(line, indent);
             }
+            _ if !self.section.rules || self.explaining => self.heading_continues(line),
             _ => self.bullet(line, indent, mark, text),
         }
     }
@@ -327,6 +327,12 @@ impl Reader {
         self.in_paragraph = true;
     }
 
+    /// Whether bullets with this indentation list something within a coded paragraph:
+    /// "must have two:" and then indented lines, without a blank line between.
+    fn hangs(&self, indent: usize) -> bool {
+        indent > 0 && !self.after_blank && matches!(self.open, Open::Paragraph | Open::Heading)
+    }
+
     /// Whether a line with this indentation belongs to the open draft.
     fn continues(&self, line_indent: usize) -> bool {
         match self.open {
@@ -400,37 +406,31 @@ impl Reader {
         self.explaining = false;
         let section = &mut self.section;
         let paragraphs = std::mem::take(&mut section.paragraphs);
-        let (Some(heading), Some(first), Some(last)) =
-            (section.heading_line, paragraphs.first(), paragraphs.last())
-        else {
+        if !section.rules {
             return;
-        };
-        if section.rules && section.clauses == 0 && section.level > 0 {
-            let texts: Vec<&str> = paragraphs.iter().map(|draft| draft.text.as_str()).collect();
-            self.drafts.push(Draft {
-                id: DraftId::Generated(section.slug.clone()),
-                line_start: heading,
-                line_end: last.line_end,
-                text: texts.join(" "),
-                weak: false,
-                slug: first.slug.clone(),
-            });
         }
+        let (Some(heading), 0, Some(last)) =
+            (section.heading_line, section.clauses, paragraphs.last())
+        else {
+            return self.prose.extend(paragraphs);
+        };
+        let texts: Vec<&str> = paragraphs.iter().map(|draft| draft.text.as_str()).collect();
+        self.drafts.push(Draft {
+            id: DraftId::Generated(section.slug.clone()),
+            line_start: heading,
+            line_end: last.line_end,
+            text: texts.join(" "),
+            weak: false,
+            slug: section.slug.clone(),
+        });
     }
 }
 
 impl Section {
-    fn new(
-        slug: String,
-        code: Option<String>,
-        level: u8,
-        rules: bool,
-        heading_line: Option<u32>,
-    ) -> Section {
+    fn new(slug: String, code: Option<String>, rules: bool, heading_line: Option<u32>) -> Section {
         Section {
             slug,
             code,
-            level,
             rules,
             heading_line,
             ordinals: HashMap::new(),
@@ -480,7 +480,11 @@ fn closed_emphasis(text: &str) -> String {
 /// Gives each draft its id. A code counts once: the first place in a section of rules
 /// wins. A list whose numbers another list holds already gets generated ids as a whole.
 fn finish(reader: Reader) -> Vec<Clause> {
-    let drafts = reader.drafts;
+    let drafts = if reader.drafts.is_empty() {
+        number_prose(reader.prose)
+    } else {
+        reader.drafts
+    };
     let strong: HashSet<&str> = drafts
         .iter()
         .filter(|draft| !draft.weak && matches!(draft.id, DraftId::Explicit(_)))
@@ -520,4 +524,12 @@ fn finish(reader: Reader) -> Vec<Clause> {
     }
     clauses.sort_by_key(|clause| clause.line_start);
     clauses
+}
+
+/// A text of nothing but paragraphs: each is a rule.
+fn number_prose(mut prose: Vec<Draft>) -> Vec<Draft> {
+    for (draft, number) in prose.iter_mut().zip(1u32..) {
+        draft.id = DraftId::Generated(format!("paragraph-{number}"));
+    }
+    prose
 }

@@ -44,7 +44,7 @@ Decide whether the listing breaks this policy. Answer VIOLATES or SAFE, then the
   whoever sells.
 - T2: Help for minors to buy tobacco violates.
   - T2.a Fake papers.
-  - a grey area that belongs to T2.a
+  - a sibling without a code
 
 ## Exceptions
 - T3: History, art and health information are safe. T3 takes precedence over T1.
@@ -328,7 +328,7 @@ fn real_policies_yield_clauses() {
             let last =
                 u32::try_from(body::lines(&String::from_utf8(bytes).unwrap()).count()).unwrap();
             assert!(
-                policy.clauses.len() >= 5,
+                policy.clauses.len() >= 4,
                 "{}: {}",
                 path.display(),
                 policy.clauses.len()

@@ -21,7 +21,11 @@ pub(super) fn read(contract: &OutputContract, text: &str) -> Result<Reading, Str
         ));
     }
     let mut named = vec![index];
-    let rest = also_named(&choices, rest, &mut named);
+    let mut rest = also_named(&choices, rest, &mut named);
+    let mut lines = lines.peekable();
+    if let Some(line) = lines.next_if(|line| rest.is_empty() && holds_only_codes(line)) {
+        rest = line;
+    }
     for line in lines {
         // Only a line that is an answer by itself competes; prose may mention labels.
         if let Some((other, "")) = leading(&choices, line) {
@@ -144,13 +148,7 @@ fn also_named<'a>(
 /// Rule ids that follow a label: all of the line where it holds nothing else, else the
 /// codes at its beginning.
 fn rules(rest: &str) -> Vec<String> {
-    static FILLER: LazyLock<Regex> =
-        LazyLock::new(|| code::pattern(r"^(?i:rules?|clauses?|under|per|and|by|see)?$"));
-    let words: Vec<&str> = rest
-        .split(|c: char| c.is_whitespace() || ",;，；、/|+&。：".contains(c))
-        .map(bare_word)
-        .filter(|word| !FILLER.is_match(word))
-        .collect();
+    let words = words(rest);
     let only_codes = words.iter().all(|word| is_code(word));
     let mut rules: Vec<String> = Vec::new();
     for word in words {
@@ -162,6 +160,21 @@ fn rules(rest: &str) -> Vec<String> {
         }
     }
     rules
+}
+
+fn words(text: &str) -> Vec<&str> {
+    static FILLER: LazyLock<Regex> =
+        LazyLock::new(|| code::pattern(r"^(?i:rules?|clauses?|under|per|and|by|see)?$"));
+    text.split(|c: char| c.is_whitespace() || ",;，；、/|+&。：".contains(c))
+        .map(bare_word)
+        .filter(|word| !FILLER.is_match(word))
+        .collect()
+}
+
+/// A line of rule ids below the label. A digit alone is not one: it may be an answer.
+fn holds_only_codes(line: &str) -> bool {
+    let words = words(line);
+    !words.is_empty() && words.iter().all(|word| is_code(word)) && words != ["0"] && words != ["1"]
 }
 
 /// A word without the punctuation around it, except what belongs to a code: `3.2(a)`.
