@@ -286,9 +286,7 @@ fn stands_alone(text: &str, start: usize, end: usize) -> bool {
     let first_is_han = text[start..].starts_with('第');
     let before = text[..start].chars().next_back();
     let free_before = first_is_han
-        || before.is_none_or(|c| {
-            !word(c) && !matches!(c, '@' | '/' | '\\' | '$') && !(c == '-' || c == '.')
-        })
+        || before.is_none_or(|c| !word(c) && !matches!(c, '@' | '/' | '\\' | '$' | '-' | '.'))
         || follows_separator(text, start);
     let mut after = text[end..].chars();
     let free_after = match after.next() {

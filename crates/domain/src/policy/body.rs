@@ -123,7 +123,7 @@ fn without_comments(raw: &str, in_comment: &mut bool, closed_later: bool) -> Str
 fn comment_start(text: &str) -> Option<usize> {
     text.match_indices("<!--")
         .map(|(start, _)| start)
-        .find(|start| text[..*start].matches('`').count() % 2 == 0)
+        .find(|start| text[..*start].matches('`').count().is_multiple_of(2))
 }
 
 /// The fence that is open after a line.

@@ -313,7 +313,7 @@ impl Reader {
             return self.continue_with(line, indent);
         }
         self.open = Open::Nothing;
-        self.explaining = false;
+        self.explaining &= !self.after_blank;
         match self.section.paragraphs.last_mut() {
             Some(paragraph) if self.in_paragraph => paragraph.extend(line),
             _ => {

@@ -33,7 +33,7 @@ pub(super) enum Kind<'a> {
         text: &'a str,
         lead: Option<Lead<'a>>,
     },
-    /// A line such as "Examples:".
+    /// A line such as "Examples:"; "Examples of what we forbid include:" introduces rules.
     Explains,
     /// A line such as "Output: INVALID" that belongs to no rule above it.
     Remark,
@@ -60,10 +60,11 @@ pub(super) fn classify(lines: &[Line]) -> Vec<Kind<'_>> {
             kind_of(&line.text, next, &families)
         };
         // The ruling below a table's first row makes that row a header.
-        if matches!(kind, Kind::Rule) && line.text.contains('|') {
-            if let Some(above @ Kind::Cell { .. }) = kinds.last_mut() {
-                *above = Kind::Rule;
-            }
+        if matches!(kind, Kind::Rule)
+            && line.text.contains('|')
+            && let Some(above @ Kind::Cell { .. }) = kinds.last_mut()
+        {
+            *above = Kind::Rule;
         }
         kinds.push(kind);
     }
@@ -144,7 +145,7 @@ fn kind_of<'a>(text: &'a str, next: &str, families: &HashSet<String>) -> Kind<'a
     }
     let indent = text.len() - trimmed.len();
     let body = bare(trimmed);
-    if body.ends_with([':', '：']) && explains(body) {
+    if body.ends_with([':', '：']) && body.split_whitespace().count() <= 3 && explains(body) {
         return Kind::Explains;
     }
     if is_remark(body) {

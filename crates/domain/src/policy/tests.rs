@@ -307,48 +307,6 @@ labels: {VALID: safe, INVALID: violates}
     assert_eq!(show(""), "");
 }
 
-/// The public policies that the project is tried on are not part of it.
-#[test]
-fn real_policies_yield_clauses() {
-    let folder =
-        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/policies");
-    let Ok(entries) = std::fs::read_dir(&folder) else {
-        eprintln!("skipped: {} is absent", folder.display());
-        return;
-    };
-    let mut seen = 0;
-    for folder in entries {
-        for file in std::fs::read_dir(folder.unwrap().path()).unwrap() {
-            let path = file.unwrap().path();
-            if path.ends_with("SOURCE.md") {
-                continue;
-            }
-            let bytes = std::fs::read(&path).unwrap();
-            let policy = parse(&bytes).unwrap();
-            let last =
-                u32::try_from(body::lines(&String::from_utf8(bytes).unwrap()).count()).unwrap();
-            assert!(
-                policy.clauses.len() >= 4,
-                "{}: {}",
-                path.display(),
-                policy.clauses.len()
-            );
-            for clause in &policy.clauses {
-                assert!(
-                    clause.line_start >= 1
-                        && clause.line_start <= clause.line_end
-                        && clause.line_end <= last
-                );
-            }
-            seen += 1;
-            if std::env::var_os("TOUCHSTONE_SHOW_CLAUSES").is_some() {
-                println!("=== {}\n{}", path.display(), show(&policy.clauses));
-            }
-        }
-    }
-    assert!(seen >= 20, "{seen}");
-}
-
 proptest! {
     #[test]
     fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..120)) {
