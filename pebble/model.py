@@ -15,8 +15,8 @@ from torch import nn
 
 @dataclass
 class Config:
-    vocab_size: int = 3072
-    hidden_size: int = 160
+    vocab_size: int = 4096
+    hidden_size: int = 128
     num_hidden_layers: int = 4
     num_attention_heads: int = 4
     num_key_value_heads: int = 2
@@ -133,7 +133,7 @@ class Norm(nn.Module):
 class Layer(nn.Module):
     def __init__(self, cfg, sliding):
         super().__init__()
-        self.cfg, self.sliding = cfg, sliding
+        self.cfg, self.sliding, self.mxfp4 = cfg, sliding, True
         h, d, i, e = cfg.hidden_size, cfg.head_dim, cfg.intermediate_size, cfg.num_local_experts
         self.input_layernorm, self.post_attention_layernorm = Norm(cfg), Norm(cfg)
         self.q_proj = nn.Linear(h, cfg.num_attention_heads * d)
@@ -177,6 +177,9 @@ class Layer(nn.Module):
         return out, c.num_local_experts * (share * torch.softmax(logits, -1).mean(0)).sum()
 
     def quantised(self):
+        """The experts' weights as the forward pass sees them."""
+        if not self.mxfp4:
+            return self.gate_up_proj, self.down_proj
         return fake_quantise(self.gate_up_proj), fake_quantise(self.down_proj)
 
 
@@ -200,6 +203,10 @@ class Pebble(nn.Module):
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)
 
+    def quantise(self, on):
+        for layer in self.layers:
+            layer.mxfp4 = on
+
     def mask(self, q_pos, k_pos, k_real, sliding):
         """Additive mask [N, 1, Sq, Sk]: causal, windowed, no padding."""
         gap = q_pos[:, :, None] - k_pos[:, None, :]
@@ -209,22 +216,22 @@ class Pebble(nn.Module):
         return torch.zeros(ok.shape, device=ok.device).masked_fill_(~ok, -1e30)[:, None]
 
     def forward(self, batch):
-        """batch: flat `tokens` and `positions` [T]; `prefix` [B, P], `own` [B·K, L] and `owner`
-        [B·K] say which flat tokens each sequence holds. Hidden states [T, hidden]."""
+        """batch: flat `tokens` and `positions` [T]; `prefix` [B, P] and each `own` [n, L] say
+        which flat tokens a sequence holds, its owner [n] which prefix it continues. Hidden states [T, hidden]."""
         c, t = self.cfg, batch["tokens"].shape[0]
         x = self.embed_tokens(batch["tokens"])
         cos, sin = self.cos[batch["positions"]], self.sin[batch["positions"]]
         pos = torch.cat([batch["positions"], batch["positions"].new_zeros(1)])
-        prefix, own = batch["prefix"], batch["own"]
+        prefix = batch["prefix"]
         # A sliding layer of a case sees only the end of the policy: take no more keys than that.
         tail = torch.arange(1 - c.sliding_window, 0, device=x.device) + (prefix < t).sum(1, keepdim=True)
         near = torch.where(tail >= 0, prefix.gather(1, tail.clamp_min(0)), t)
         groups = []  # sliding and full: (queries, keys, mask) of the policies, then of the cases
         for sliding, shared in ((True, near), (False, prefix)):
-            keys = torch.cat([shared[batch["owner"]], own], 1)
-            groups.append([(q, k, self.mask(pos[q], pos[k], k < t, sliding)) for q, k in ((prefix, prefix), (own, keys))])
+            pairs = [(prefix, prefix)] + [(own, torch.cat([shared[owner], own], 1)) for own, owner in batch["own"]]
+            groups.append([(q, k, self.mask(pos[q], pos[k], k < t, sliding)) for q, k in pairs])
         back = torch.empty(t, dtype=torch.long, device=x.device)
-        where = torch.cat([prefix.flatten(), own.flatten()])
+        where = torch.cat([prefix.flatten()] + [own.flatten() for own, _ in batch["own"]])
         back[where[where < t]] = torch.nonzero(where < t).flatten()
         repeat = c.num_attention_heads // c.num_key_value_heads
         balance = 0.0

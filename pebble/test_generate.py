@@ -8,34 +8,38 @@ from itertools import islice
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+import cases as C
 import generate as G
+import policy as P
+import review as R
 import world as W
+from wording import Voice, cue_of, plain
 
 
 def small_policy(**more):
     clauses = [
-        G.Clause("T1", "violates", ("tobacco",), ("sale",)),
-        G.Clause("T4", "safe", (), ("history",), ("unless", "contact")),
+        P.Clause("T1", "violates", ("tobacco",), ("sale",)),
+        P.Clause("T4", "safe", (), ("history",), ("unless", "contact")),
     ]
-    return G.Policy("en", clauses, {"output": "label", "violates": "VIOLATES", "safe": "SAFE", "rule": True}, **more)
+    return P.Policy("en", clauses, {"output": "label", "violates": "VIOLATES", "safe": "SAFE", "rule": True}, **more)
 
 
 def case(*acts, flags=(), topic="tobacco"):
-    return G.Case("en", [(topic, acts)], flags)
+    return C.Case("en", [(topic, acts)], flags)
 
 
 class World(unittest.TestCase):
     def test_every_template_expands_to_plain_text_with_its_cue(self):
         rng = random.Random(0)
         for lang in ("en", "zh"):
-            v = G.Voice(rng, lang, False)
+            v = Voice(rng, lang, False)
             for name, act in W.ACTS.items():
                 for key in ("post", "game", "message"):
                     for t in act.get(key, {}).get(lang, []):
                         said = v.say(t, x="X", m="M")
-                        self.assertNotRegex(G.plain(said), r"[\[\]{}<>|]", f"{name}: {t}")
+                        self.assertNotRegex(plain(said), r"[\[\]{}<>|]", f"{name}: {t}")
                         if name != "direct":
-                            self.assertTrue(G.cue_of(said, lang), f"{name} has no cue: {t}")
+                            self.assertTrue(cue_of(said, lang), f"{name} has no cue: {t}")
 
     def test_held_out_wordings_are_not_in_training(self):
         for name, act in W.ACTS.items():
@@ -46,8 +50,8 @@ class World(unittest.TestCase):
 
 class Verdicts(unittest.TestCase):
     def check(self, policy, case, verdict, rule):
-        got, _ = G.decide(policy, case)
-        self.assertEqual((G.verdict(policy, case), got and got.id), (verdict, rule))
+        got, _ = R.decide(policy, case)
+        self.assertEqual((R.verdict(policy, case), got and got.id), (verdict, rule))
 
     def test_a_clause_decides_and_its_condition_counts(self):
         p = small_policy()
@@ -64,7 +68,7 @@ class Verdicts(unittest.TestCase):
 
     def test_the_highest_level_wins(self):
         p = small_policy()
-        p.clauses = [G.Clause("a", "SP2", ("tobacco",), ("sale",)), G.Clause("b", "SP4", ("tobacco",), ("promotion",))]
+        p.clauses = [P.Clause("a", "SP2", ("tobacco",), ("sale",)), P.Clause("b", "SP4", ("tobacco",), ("promotion",))]
         self.check(p, case("sale", "promotion"), "violates", "b")
 
 
@@ -75,10 +79,10 @@ class Packs(unittest.TestCase):
     def test_traces_cite_only_clauses_of_the_policy_and_quote_only_the_text(self):
         rng = random.Random(5)
         for _ in range(60):
-            p = G.make_policy(rng, held=rng.random() < 0.5)
+            p = P.make_policy(rng, held=rng.random() < 0.5)
             for c in G.pick_cases(p, rng, 6, p.held):
-                steps = G.trace(p, c, "low")
-                final, _, rules = G.answer(p, c)
+                steps = R.trace(p, c, "low")
+                final, _, rules = R.answer(p, c)
                 self.assertTrue(set(rules) <= {k.id for k in p.clauses})
                 for k in p.clauses:
                     self.assertIn(f"{k.id} ", steps)
@@ -92,16 +96,16 @@ class Packs(unittest.TestCase):
         for _ in range(25):
             p, q, cases = G.twins(rng)
             self.assertNotEqual(p.text, q.text)
-            moved += sum(G.verdict(p, c) != G.verdict(q, c) for c in cases)
+            moved += sum(R.verdict(p, c) != R.verdict(q, c) for c in cases)
             n += len(cases)
         self.assertGreater(moved / n, 0.2)
 
     def test_both_verdicts_are_common(self):
         rng, bad, n = random.Random(9), 0, 0
         for _ in range(40):
-            p = G.make_policy(rng)
+            p = P.make_policy(rng)
             cases = G.pick_cases(p, rng, 10)
-            bad += sum(G.verdict(p, c) == "violates" for c in cases)
+            bad += sum(R.verdict(p, c) == "violates" for c in cases)
             n += len(cases)
         self.assertTrue(0.3 < bad / n < 0.6, bad / n)
 

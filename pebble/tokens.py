@@ -15,9 +15,9 @@ SPECIAL = ["<|startoftext|>", "<|endoftext|>", "<|return|>", "<|constrain|>", "<
 # Words with their space, digits one by one, single marks; 的 and 或 stand alone so
 # that a Chinese clause and the trace that copies it fall into the same tokens.
 # The regular phrases of a trace are one token each: a third fewer tokens to decode.
-GLUE = [": no\\.", ": applies,", ", unless ", ", only if ", ": given, so ", ": absent, so ", " decides:", " Precedence:", "No clause applies: safe\\.", "”:", "\\. “", " \\([a-z]+\\)\\.(?: “)?",
-        " (?:price or contact|personal story|direct use|bulk promotion|private data|fee scams|fake engagement|pyramid schemes|unwanted contact|fake documents|wildlife products)",
-        "：否。", "：符合，[违合]规。", "，除非", "，仅当", "：有，", "：无，", "决定：", "优先级：", "没有条款符合：合规。", "价格或联系方式", "”：", "。“", "（[^（）\\s]{2,5}）。“?"]
+GLUE = [": no\\.", ": applies, (?:violates|safe)\\.", ": applies,", ", unless", ", only if", ": given, so", ": absent, so", ", so", " applies, (?:violates|safe)\\.", " decides: (?:violates|safe)\\.", " decides:",
+        " No clause applies: safe\\.", " Precedence: (?:violations|safe) first\\.", " Precedence:", " Direct use\\.", "”:", "\\. “", " \\([a-z]+\\)\\.(?: “)?", " (?:price or contact|personal story|direct use|bulk promotion|private data|fee scams|fake engagement|pyramid schemes|unwanted contact|fake documents|wildlife products)",
+        "：否。", "：符合，[违合]规。", "：符合，", "，除非", "，仅当", "：[有无]，(?:否。|符合，[违合]规。)", "决定：[违合]规。", "决定：", "优先级：(?:违规|例外)优先。", "优先级：", "没有条款符合：合规。", "价格或联系方式", "”：", "。“", "（[^（）\\s]{2,5}）。“?"]
 SPLIT = "|".join(GLUE) + r"|[的或]| ?[^\s\p{N}\p{P}\p{S}的或]+| ?\p{N}| ?[\p{P}\p{S}]|\s+"
 
 
@@ -34,8 +34,8 @@ def train_tokenizer(vocab_size, packs=2500, seed=7):
                 yield text
                 yield reason
                 yield final
-        yield from [SYSTEM.format(effort=e) for e in ("low", "medium", "high")] * 50
-        yield from ["system", "user", "assistant", "developer", "analysis", "final", "# Instructions\n\n"] * 50
+        yield from [SYSTEM.format(effort=e) for e in ("low", "medium", "high")] * 400
+        yield from ["system", "user", "assistant", "developer", "analysis", "final", "# Instructions\n\n"] * 400
 
     tok.train_from_iterator(texts(), trainer)
     tok.add_special_tokens(SPECIAL)

@@ -8,8 +8,8 @@ follows the minutes spent, so a run can be extended by giving it more of them.
 """
 
 import argparse
-import math
 import multiprocessing as mp
+import random
 import time
 from itertools import islice
 from pathlib import Path
@@ -20,7 +20,12 @@ from tokenizers import Tokenizer
 
 import generate as G
 from model import Config, Pebble
+from policy import make_policy
 from tokens import Harmony, train_tokenizer
+
+
+SHORT_UNTIL = 0.3  # share of the run that trains on policies of few clauses
+QUANTISED_FROM = 0.5  # share of the run after which the experts are MXFP4 in the forward pass
 
 
 def encode(pack, harmony):
@@ -48,15 +53,23 @@ def collate(items):
             tokens += ids
             positions += range(len(head), len(head) + len(ids))
     pad = lambda rs: torch.tensor([list(r) + [len(tokens)] * (max(map(len, rs)) - len(r)) for r in rs])
+    # Short and long cases apart: less padding for attention.
+    by_length = sorted(range(len(own)), key=lambda i: len(own[i]))
+    cut = 2 * len(own) // 3
+    halves = by_length[:cut], by_length[cut:]
     reply_of = [i for i, (_, _, r) in enumerate(c for _, cs in items for c in cs) for _ in r]
-    return {"tokens": torch.tensor(tokens), "positions": torch.tensor(positions), "prefix": pad(prefix), "own": pad(own),
-            "owner": torch.tensor(owner), "rows": torch.tensor(rows), "targets": torch.tensor(targets), "reply_of": torch.tensor(reply_of)}
+    return {"tokens": torch.tensor(tokens), "positions": torch.tensor(positions), "prefix": pad(prefix),
+            "own": [(pad([own[i] for i in half]), torch.tensor([owner[i] for i in half])) for half in halves if half], "rows": torch.tensor(rows), "targets": torch.tensor(targets), "reply_of": torch.tensor(reply_of)}
 
 
-def produce(queue, tokenizer_path, seed, packs_a_step):
+def to_device(batch, device):
+    return {k: [(o.to(device), w.to(device)) for o, w in v] if k == "own" else v.to(device) for k, v in batch.items()}
+
+
+def produce(queue, tokenizer_path, seed, packs_a_step, progress):
     torch.set_num_threads(1)
     harmony = Harmony(Tokenizer.from_file(tokenizer_path))
-    stream = G.training_packs(seed)
+    stream = G.training_packs(seed, short=lambda: progress.value < SHORT_UNTIL)
     while True:
         queue.put([encode(p, harmony) for p in islice(stream, packs_a_step)])
 
@@ -78,7 +91,7 @@ class Muon(torch.optim.Optimizer):
                 tall = x.shape[1] > x.shape[2]
                 x = x.transpose(1, 2) if tall else x
                 x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
-                for _ in range(5):
+                for _ in range(4):
                     a = x @ x.transpose(1, 2)
                     x = 3.4445 * x + (-4.7750 * a + 2.0315 * a @ a) @ x
                 x = x.transpose(1, 2) if tall else x
@@ -99,7 +112,7 @@ def exactness(model, items, device):
     """Share of replies whose every token is the argmax: equal to greedy decoding being exact."""
     whole, n, loss = 0, 0, 0.0
     for i in range(0, len(items), 4):
-        batch = {k: v.to(device) for k, v in collate(items[i:i + 4]).items()}
+        batch = to_device(collate(items[i:i + 4]), device)
         h, _ = model(batch)
         logits = model.lm_head(h[batch["rows"]])
         wrong = (logits.argmax(-1) != batch["targets"]).float()
@@ -114,7 +127,7 @@ def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--work", type=Path, required=True, help="folder for the tokenizer, checkpoints and the log")
     ap.add_argument("--minutes", type=float, default=70)
-    ap.add_argument("--packs", type=int, default=5, help="packs a step")
+    ap.add_argument("--packs", type=int, default=3, help="packs a step")
     ap.add_argument("--seed", type=int, default=1)
     ap.add_argument("--muon-lr", type=float, default=0.02)
     ap.add_argument("--adam-lr", type=float, default=3e-3)
@@ -141,27 +154,28 @@ def main():
     print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f}M parameters, vocabulary {harmony.tok.get_vocab_size()}, {state}", flush=True)
 
     def items(seed, held):
-        import random
         rng = random.Random(seed)
         out = []
         for _ in range(12):
-            p = G.make_policy(rng, held=held)
+            p = make_policy(rng, held=held)
             out.append(encode(G.pack(p, G.pick_cases(p, rng, 10, held), rng, "low"), harmony))
         return out
 
     checks = {"seen": items(50_001, False), "held": items(50_002, True)}
+    share = mp.Value("d", state["seconds"] / (a.minutes * 60))
     queue = mp.Queue(maxsize=24)
-    worker = mp.Process(target=produce, args=(queue, str(tok_path), a.seed * 1000 + state["step"], a.packs), daemon=True)
+    worker = mp.Process(target=produce, args=(queue, str(tok_path), a.seed * 1000 + state["step"], a.packs, share), daemon=True)
     worker.start()
     budget, begin, base, last = a.minutes * 60, time.time(), state["seconds"], time.time()
     recent, recent_tokens, recent_time = [], 0, time.time()
     while state["seconds"] < budget:
-        batch = {k: v.to(a.device) for k, v in collate(queue.get()).items()}
-        progress = state["seconds"] / budget
+        batch = to_device(collate(queue.get()), a.device)
+        progress = share.value = state["seconds"] / budget
         factor = min(1, (state["step"] + 1) / 60) * min(1.0, max(0.02, (1 - progress) / (1 - a.decay_from)))
         for o, r in zip(opts, rates):
             for g in o.param_groups:
                 g["lr"] = r * factor
+        model.quantise(progress >= QUANTISED_FROM)
         h, balance = model(batch)
         loss = F.cross_entropy(model.lm_head(h[batch["rows"]]), batch["targets"])
         (loss + 0.003 * balance).backward()
@@ -173,14 +187,15 @@ def main():
         state["tokens"] += batch["tokens"].numel()
         state["targets"] += batch["targets"].numel()
         state["seconds"] = base + time.time() - begin
-        recent.append(loss.item())
+        recent.append(float(loss.detach()))
         recent_tokens += batch["tokens"].numel()
         if state["step"] % 25 == 0:
             now = time.time()
-            print(f"step {state['step']} min {state['seconds'] / 60:.1f} loss {sum(recent) / len(recent):.4f} rate {factor:.2f} tok/s {recent_tokens / (now - recent_time):.0f} tokens {state['tokens'] / 1e6:.2f}M balance {float(balance) / len(model.layers):.2f}", flush=True)
+            print(f"step {state['step']} min {state['seconds'] / 60:.1f} loss {sum(recent) / len(recent):.4f} rate {factor:.2f} tok/s {recent_tokens / (now - recent_time):.0f} tokens {state['tokens'] / 1e6:.2f}M balance {float(balance.detach()) / len(model.layers):.2f}", flush=True)
             recent, recent_tokens, recent_time = [], 0, now
         if time.time() - last > a.checkpoint_minutes * 60 or state["seconds"] >= budget:
             last = time.time()
+            model.quantise(True)
             figures = {k: exactness(model, v, a.device) for k, v in checks.items()}
             print("  whole replies " + ", ".join(f"{k} {e:.3f} (loss {l:.4f})" for k, (e, l) in figures.items()), flush=True)
             torch.save({"model": model.state_dict(), "opts": [o.state_dict() for o in opts], "state": state}, ckpt_path.with_suffix(".new"))
