@@ -180,7 +180,7 @@ fn is_of_style(code: &str, names: &Names) -> bool {
             let lettered = key.contains('.') && key.ends_with(char::is_alphabetic);
             capital && (names.prefixes.contains(&prefix) || (names.has_dotted_letters && lettered))
         }
-        // A dotted number that names nothing is as well a decimal.
+        // A number that names nothing is as well a decimal or a measure.
         None => false,
     }
 }
