@@ -53,7 +53,6 @@ pub struct Clause {
 /// The content hash of the normalised policy text and its output contract:
 /// 64 lower-case hexadecimal digits. Immutable.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, TS)]
-#[serde(transparent)]
 #[ts(export)]
 pub struct RevisionId(pub String);
 

@@ -7,7 +7,6 @@ use ts_rs::TS;
 
 /// The number of a run, unique in a workspace's database and shown to people ("run 31").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, TS)]
-#[serde(transparent)]
 #[ts(export, type = "number")]
 pub struct RunId(pub i64);
 
