@@ -87,3 +87,10 @@ pub struct Judged {
     pub verdict: Verdict,
     pub expected: Option<Expected>,
 }
+
+impl Outcome {
+    /// Whether the verdict is the expected one; absent where nothing is expected.
+    pub fn correct(&self, expected: Option<Expected>) -> Option<bool> {
+        expected.map(|expected| self.verdict.is(expected))
+    }
+}
