@@ -1,0 +1,512 @@
+// The simulated back end: the same functions as ../api.ts, in memory. Used by tests and
+// by `vite --mode simulated`; a plain build cannot reach it. `simulation` lets tests
+// and the browser's console cause what is hard to cause otherwise.
+
+import type * as real from '../api';
+import type {
+  Case,
+  CaseRow,
+  EvaluateRequest,
+  Failure,
+  PolicyDocument,
+  Progress,
+  RunEvent,
+  RunId,
+  RunSummary,
+  RunView,
+  SaveResult,
+  SuiteEdit,
+  SuiteSaved,
+  SuiteView,
+  TraceView,
+  WorkspaceEvent,
+  WorkspaceView,
+} from '../lib/types';
+import {
+  analysisOf,
+  citationsOf,
+  clausesOf,
+  compare,
+  figuresOf,
+  hash,
+  judge,
+  wordDiff,
+} from './judge';
+import { samples, type SamplePolicy } from './samples';
+
+type Run = { summary: RunSummary; text: string; rows: Map<string, CaseRow> };
+type Going = { run: Run; stop: (event: RunEvent) => void; watch: (id: string | null) => void };
+
+const query = new URLSearchParams(typeof location === 'undefined' ? '' : location.search);
+const root = '/home/analyst/marketplace';
+const DAY = 86_400_000;
+
+class Simulation {
+  policies: SamplePolicy[] = samples(Number(query.get('cases') ?? 56));
+  runs: Run[] = [];
+  baselines = new Map<string, RunId | null>();
+  model: string | null = 'pebble';
+  /** How long one case takes; 0 finishes in the same turn of the event loop. */
+  caseMs = Number(query.get('ms') ?? 40);
+  evaluateFailure: Failure | null = null;
+  suiteProblems = query.has('problems');
+  going: Going | null = null;
+  watching: string | null = null;
+  tell: (event: WorkspaceEvent) => void = () => undefined;
+
+  policy(name: string): SamplePolicy {
+    const found = this.policies.find((policy) => policy.name === name);
+    if (!found) fail('input', `policies/${name}.md does not exist. Choose another policy.`);
+    return found;
+  }
+
+  /** Another program writes the file. */
+  writeOutside(name: string, text: string) {
+    this.policy(name).text = text;
+    this.tell({ kind: 'policy_changed', name, file_hash: hash(text) });
+  }
+}
+
+export const simulation = new Simulation();
+if (typeof window !== 'undefined') Object.assign(window, { simulation });
+
+function fail(code: Failure['code'], message: string): never {
+  throw { code, message } satisfies Failure;
+}
+
+const later = <T>(value: T) => new Promise<T>((resolve) => setTimeout(() => resolve(value), 4));
+
+const suiteHash = (policy: SamplePolicy) => hash(JSON.stringify(policy.cases));
+
+function suiteOf(policy: SamplePolicy): SuiteView {
+  const file = `fixtures/${policy.name}.jsonl`;
+  return {
+    file,
+    file_hash: suiteHash(policy),
+    cases: policy.cases,
+    problems: simulation.suiteProblems
+      ? [
+          {
+            severity: 'error',
+            file,
+            line: 12,
+            message:
+              'The line is not valid JSON (expected `,` at column 58). It was left out; mend it or remove it.',
+          },
+          {
+            severity: 'warning',
+            file,
+            line: 31,
+            message: 'The field `severity` is not known and was ignored.',
+          },
+          {
+            severity: 'error',
+            file,
+            line: 40,
+            message:
+              'The id `tobacco-03` stands on line 3 already. This line was left out; give it another id.',
+          },
+        ]
+      : [],
+  };
+}
+
+function finishedRun(policy: SamplePolicy, text: string, startedAt: number): Run {
+  const rows = new Map(policy.cases.map((item) => [item.id, judge(item, text).row]));
+  const run = beginRun(policy, text, startedAt);
+  run.rows = rows;
+  run.summary.state = 'finished';
+  run.summary.finished_at_ms = startedAt + 2400;
+  run.summary.metrics = figuresOf([...rows.values()], null, []).metrics;
+  return run;
+}
+
+function beginRun(policy: SamplePolicy, text: string, startedAt: number): Run {
+  const run: Run = {
+    text,
+    rows: new Map(),
+    summary: {
+      run: simulation.runs.length + 28,
+      policy: policy.name,
+      revision: analysisOf('', text, null).revision ?? '',
+      model_name: 'Pebble',
+      model_digest: hash('pebble'),
+      demonstration: true,
+      settings: {
+        effort: 'low',
+        template_version: 1,
+        sampling: { kind: 'greedy' },
+        tokens_max: 512,
+      },
+      state: 'running',
+      started_at_ms: startedAt,
+      finished_at_ms: null,
+      metrics: figuresOf([], null, []).metrics,
+      is_baseline: false,
+    },
+  };
+  simulation.runs.push(run);
+  return run;
+}
+
+function seedHistory() {
+  if (query.has('fresh')) return;
+  const policy = simulation.policy('tobacco');
+  const first = finishedRun(
+    policy,
+    policy.text.replace('- T6 Generally harmless jokes.\n', ''),
+    Date.now() - 9 * DAY,
+  );
+  const second = finishedRun(policy, policy.text, Date.now() - DAY);
+  const third = finishedRun(
+    policy,
+    policy.text.replace('tobacco or nicotine', 'tobacco'),
+    Date.now() - 3_600_000,
+  );
+  third.summary.state = 'interrupted';
+  third.summary.finished_at_ms = null;
+  simulation.baselines.set('tobacco', second.summary.run);
+  void first;
+}
+seedHistory();
+
+function runOf(id: RunId | null): Run | null {
+  return simulation.runs.find((run) => run.summary.run === id) ?? null;
+}
+
+function rowsOf(policy: SamplePolicy, run: Run, base: Run | null): CaseRow[] {
+  return policy.cases.map((item) => {
+    const row = run.rows.get(item.id) ?? {
+      ...judge(item, run.text).row,
+      verdict: null,
+      label: null,
+      rules: [],
+      margin: null,
+      correct: null,
+      unparsed_reason: null,
+    };
+    const correct = row.verdict && item.expected ? row.verdict === item.expected : null;
+    return compare(
+      { ...row, tags: item.tags ?? [], expected: item.expected ?? null, correct },
+      base?.rows.get(item.id),
+    );
+  });
+}
+
+function summaryOf(run: Run): RunSummary {
+  return {
+    ...run.summary,
+    is_baseline: simulation.baselines.get(run.summary.policy) === run.summary.run,
+  };
+}
+
+function viewOf(run: Run, base: Run | null): RunView {
+  const policy = simulation.policy(run.summary.policy);
+  const rows = rowsOf(policy, run, base);
+  const baseRows = base ? policy.cases.flatMap((item) => base.rows.get(item.id) ?? []) : null;
+  return {
+    summary: summaryOf(run),
+    baseline: base && summaryOf(base),
+    rows,
+    figures: figuresOf(rows, baseRows, clausesOf(run.text)),
+  };
+}
+
+export async function workspace(): Promise<WorkspaceView> {
+  return later({
+    root,
+    name: 'marketplace',
+    policies: simulation.policies.map(({ name, text, cases }) => ({
+      name,
+      title: /^title: (.*)$/m.exec(text)?.[1] ?? name,
+      file: `policies/${name}.md`,
+      suite_file: `fixtures/${name}.jsonl`,
+      cases: cases.length,
+    })),
+    models: [
+      {
+        id: 'pebble',
+        name: 'Pebble',
+        demonstration: true,
+        path: 'fixtures/pebble',
+        digest: hash('pebble'),
+        device: 'cpu',
+        bytes: 14_200_000,
+        context_tokens: 4096,
+        problem: null,
+      },
+      {
+        id: '/models/gpt-oss-safeguard-20b',
+        name: 'gpt-oss-safeguard-20b',
+        demonstration: false,
+        path: '/models/gpt-oss-safeguard-20b',
+        digest: hash('20b'),
+        device: 'cpu',
+        bytes: 13_800_000_000,
+        context_tokens: 131_072,
+        problem:
+          'model-00002-of-00003.safetensors is 1.2 GB shorter than its header says. Download it again.',
+      },
+    ],
+    model: simulation.model,
+    problems: [],
+  });
+}
+
+export const openWorkspace = (_path: string) => workspace();
+
+export async function openPolicy(name: string): Promise<PolicyDocument> {
+  const policy = simulation.policy(name);
+  const baseline = simulation.baselines.get(name) ?? null;
+  const analysis = analysisOf(`policies/${name}.md`, policy.text, runOf(baseline)?.text ?? null);
+  return later({
+    name,
+    text: policy.text,
+    file_hash: hash(policy.text),
+    analysis,
+    suite: suiteOf(policy),
+    runs: await runs(name),
+    baseline,
+    current: null,
+  });
+}
+
+export async function createPolicy(name: string, title: string): Promise<PolicyDocument> {
+  if (simulation.policies.some((policy) => policy.name === name)) {
+    fail('input', `policies/${name}.md exists already. Choose another name.`);
+  }
+  const text = `---\nid: ${name}\ntitle: ${title}\noutput: label\nlabels:\n  VIOLATES: violates\n  SAFE: safe\n---\n\n# ${title}\n\n## Violates\n- A1 …\n\n## Safe\n- B1 …\n`;
+  simulation.policies.push({ name, text, cases: [] });
+  return openPolicy(name);
+}
+
+export async function analyze(name: string, text: string, baseline: RunId | null) {
+  return later(analysisOf(`policies/${name}.md`, text, runOf(baseline)?.text ?? null));
+}
+
+export async function savePolicy(
+  name: string,
+  text: string,
+  baseHash: string,
+): Promise<SaveResult> {
+  const policy = simulation.policy(name);
+  if (hash(policy.text) !== baseHash) {
+    return later({ kind: 'conflict', disk_text: policy.text, disk_hash: hash(policy.text) });
+  }
+  policy.text = text;
+  return later({ kind: 'saved', file_hash: hash(text) });
+}
+
+export async function editSuite(
+  name: string,
+  baseHash: string,
+  edit: SuiteEdit,
+): Promise<SuiteSaved> {
+  const policy = simulation.policy(name);
+  if (suiteHash(policy) !== baseHash) return later({ saved: false, suite: suiteOf(policy) });
+  const id = edit.kind === 'add' ? null : edit.id;
+  const drop = (run: Run) => id !== null && run.rows.delete(id);
+  if (edit.kind === 'add') policy.cases = [...policy.cases, edit.case];
+  if (edit.kind === 'remove') policy.cases = policy.cases.filter((item) => item.id !== id);
+  if (edit.kind === 'replace')
+    policy.cases = policy.cases.map((item: Case) => (item.id === id ? edit.case : item));
+  if (edit.kind === 'replace')
+    simulation.runs.forEach((run) => run.summary.state === 'running' && drop(run));
+  return later({ saved: true, suite: suiteOf(policy) });
+}
+
+/** Judges the cases of a run that have no outcome yet, one after the other. */
+function proceed(run: Run, base: Run | null, onEvent: (event: RunEvent) => void, delayMs: number) {
+  const policy = simulation.policy(run.summary.policy);
+  simulation.going?.stop({ kind: 'cancelled', run: simulation.going.run.summary.run });
+  let timer: ReturnType<typeof setTimeout>;
+  const end = (event: RunEvent) => {
+    clearTimeout(timer);
+    if (simulation.going === going) simulation.going = null;
+    if (run.summary.state === 'running') run.summary.state = 'interrupted';
+    onEvent(event);
+  };
+  const going: Going = { run, stop: end, watch: () => undefined };
+  simulation.going = going;
+  const started = Date.now();
+  const cached = run.rows.size;
+  const step = () => {
+    const next = policy.cases
+      .filter((item) => !run.rows.has(item.id))
+      .slice(0, simulation.caseMs === 0 ? 1e6 : Math.max(1, Math.ceil(policy.cases.length / 100)));
+    if (next.length === 0) {
+      run.summary.state = 'finished';
+      run.summary.finished_at_ms = Date.now();
+      run.summary.metrics = viewOf(run, null).figures.metrics;
+      return end({ kind: 'finished', view: viewOf(run, base) });
+    }
+    for (const item of next) run.rows.set(item.id, judge(item, run.text).row);
+    const view = viewOf(run, base);
+    const elapsed = Date.now() - started;
+    const done = run.rows.size;
+    const rate = elapsed / Math.max(1, done - cached);
+    const progress: Progress = {
+      done,
+      total: policy.cases.length,
+      cached,
+      running: Math.min(4, policy.cases.length - done),
+      tokens_per_s: 412 + (done % 9),
+      left_ms: (policy.cases.length - done) * rate,
+      elapsed_ms: elapsed,
+      prefix_tokens: 301,
+      prefix_reused: 212,
+    };
+    const changed = new Set(next.map((item) => item.id));
+    onEvent({
+      kind: 'outcomes',
+      rows: view.rows.filter((row) => changed.has(row.case)),
+      figures: view.figures,
+      progress,
+    });
+    const watched = policy.cases.find((item) => item.id === simulation.watching);
+    if (watched && !run.rows.has(watched.id)) {
+      const { trace } = judge(watched, run.text);
+      onEvent({
+        kind: 'trace_text',
+        case: watched.id,
+        text: trace.slice(0, Math.floor((trace.length * done) / policy.cases.length)),
+      });
+    }
+    timer = setTimeout(step, simulation.caseMs);
+  };
+  timer = setTimeout(() => {
+    onEvent({ kind: 'started', view: viewOf(run, base) });
+    timer = setTimeout(step, simulation.caseMs);
+  }, delayMs);
+}
+
+export async function evaluate(request: EvaluateRequest, onEvent: (event: RunEvent) => void) {
+  const policy = simulation.policy(request.policy);
+  const base = runOf(request.baseline);
+  const file = `policies/${request.policy}.md`;
+  const analysis = analysisOf(file, request.text, null);
+  const error = analysis.problems.find((problem) => problem.severity === 'error');
+  simulation.going?.stop({ kind: 'cancelled', run: null });
+  if (simulation.evaluateFailure)
+    return onEvent({ kind: 'failed', failure: simulation.evaluateFailure });
+  if (error)
+    return onEvent({
+      kind: 'failed',
+      failure: { code: 'input', message: `${file}: ${error.message}` },
+    });
+  const same = simulation.runs.filter(
+    (run) => run.summary.policy === policy.name && run.summary.revision === analysis.revision,
+  );
+  const complete = same.find(
+    (run) =>
+      policy.cases.every((item) => run.rows.has(item.id)) && run.summary.state === 'finished',
+  );
+  if (complete) return onEvent({ kind: 'unchanged', view: viewOf(complete, base) });
+  const run = beginRun(policy, request.text, Date.now());
+  for (const earlier of same)
+    for (const [id, row] of earlier.rows) run.rows.set(id, { ...row, cached: true });
+  proceed(run, base, onEvent, request.delay_ms);
+}
+
+export async function resume(id: RunId, onEvent: (event: RunEvent) => void) {
+  const run = runOf(id);
+  if (!run) fail('input', `There is no run ${id}.`);
+  run.summary.state = 'running';
+  for (const key of [...run.rows.keys()].slice(20)) run.rows.delete(key);
+  proceed(run, runOf(simulation.baselines.get(run.summary.policy) ?? null), onEvent, 0);
+}
+
+export async function cancel() {
+  simulation.going?.stop({ kind: 'cancelled', run: simulation.going.run.summary.run });
+}
+
+export async function runs(policy: string): Promise<RunSummary[]> {
+  return later(
+    simulation.runs
+      .filter((run) => run.summary.policy === policy)
+      .map(summaryOf)
+      .reverse(),
+  );
+}
+
+export async function runView(id: RunId, baseline: RunId | null): Promise<RunView> {
+  const run = runOf(id);
+  if (!run) fail('input', `There is no run ${id}.`);
+  return later(viewOf(run, runOf(baseline)));
+}
+
+export async function trace(id: RunId, caseId: string, baseline: RunId | null): Promise<TraceView> {
+  const run = runOf(id);
+  const item = simulation
+    .policy(run?.summary.policy ?? 'tobacco')
+    .cases.find((entry) => entry.id === caseId);
+  if (!run || !item) fail('input', `Run ${id} has no case ${caseId}.`);
+  const base = runOf(baseline);
+  const now = judge(item, run.text);
+  const before = base && judge(item, base.text);
+  return later({
+    run: id,
+    row: compare(now.row, base?.rows.get(caseId)),
+    case: item,
+    trace: now.trace,
+    citations: citationsOf(now.trace, clausesOf(run.text)),
+    answer: now.answer,
+    tokens: { prompt: 342, reused: 301, generated: 74, drafted: 40, accepted: 31 },
+    latency_ms: 183,
+    baseline: base &&
+      before && {
+        run: base.summary.run,
+        trace: before.trace,
+        answer: before.answer,
+        diff: wordDiff(before.trace, now.trace),
+      },
+  });
+}
+
+export async function watchTrace(id: string | null) {
+  simulation.watching = id;
+}
+
+export async function setBaseline(policy: string, run: RunId | null) {
+  simulation.baselines.set(policy, run);
+}
+
+export async function restore(run: RunId) {
+  return later(runOf(run)?.text ?? fail('input', `There is no run ${run}.`));
+}
+
+export async function selectModel(id: string) {
+  simulation.model = id;
+  return workspace();
+}
+
+export async function watch(onEvent: (event: WorkspaceEvent) => void) {
+  simulation.tell = onEvent;
+}
+
+export async function pickFolder(): Promise<string | null> {
+  return later(null);
+}
+
+// The compiler holds both back ends to one shape.
+({
+  workspace,
+  openWorkspace,
+  openPolicy,
+  createPolicy,
+  analyze,
+  savePolicy,
+  editSuite,
+  evaluate,
+  resume,
+  cancel,
+  runs,
+  runView,
+  trace,
+  watchTrace,
+  setBaseline,
+  restore,
+  selectModel,
+  watch,
+  pickFolder,
+}) satisfies typeof real;
