@@ -23,6 +23,15 @@ export default ts.config(
     },
   },
   {
+    rules: {
+      '@typescript-eslint/no-invalid-void-type': 'off',
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
+      // Back-end data is replaced whole and held in $state.raw; deep reactivity would
+      // cost what a hundred thousand rows cannot pay.
+      'svelte/prefer-svelte-reactivity': 'off',
+    },
+  },
+  {
     files: ['**/*.svelte', '**/*.svelte.ts'],
     languageOptions: { parserOptions: { parser: ts.parser } },
   },

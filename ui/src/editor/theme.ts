@@ -45,12 +45,13 @@ const look = EditorView.theme({
   },
   '.cm-change span': { display: 'block', height: '100%' },
   '.cm-changed-line': { backgroundColor: 'var(--edit-bg)' },
-  '.cm-clause-gutter': { minWidth: '40px' },
+  '.cm-clause-gutter': { minWidth: '40px', overflow: 'visible' },
   '.cm-clause-gutter .cm-gutterElement': {
     display: 'flex',
-    alignItems: 'center',
+    alignItems: 'flex-start',
     justifyContent: 'flex-end',
     paddingInlineStart: '6px',
+    paddingTop: '3px',
   },
   '.cm-clause-badge': {
     position: 'relative',

@@ -98,7 +98,6 @@ export const en = {
   columnTags: 'Tags',
   groupFlips: (n: number, run: number) => `${many(n, 'flip', 'flips')} against run ${run}`,
   groupRest: (n: number) => `${n} unchanged`,
-  groupPending: (n: number) => many(n, 'case', 'cases'),
   noCases: 'No cases yet.',
   noCasesHint: 'A case is labelled content that the policy is tried on.',
   noMatches: 'No case matches.',

@@ -92,7 +92,6 @@ export const zh: Messages = {
   columnTags: '标签',
   groupFlips: (n, run) => `与第 ${run} 次运行相比有 ${n} 处翻转`,
   groupRest: (n) => `${n} 个未变`,
-  groupPending: (n) => `${n} 个案例`,
   noCases: '还没有案例。',
   noCasesHint: '案例是带标注的内容，用来检验政策。',
   noMatches: '没有匹配的案例。',

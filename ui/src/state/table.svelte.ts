@@ -7,7 +7,7 @@ import type { CaseRow } from '../lib/types';
 export type Filter = 'all' | 'flipped' | 'wrong' | 'near' | 'running';
 export type Column = 'verdict' | 'expected' | 'margin' | 'case' | 'rule' | 'tags';
 export type Sort = { column: Column; descending: boolean };
-export type Group = 'flips' | 'rest' | 'all';
+export type Group = 'flips' | 'rest';
 export type Item = { kind: 'group'; group: Group; count: number } | { kind: 'case'; id: string };
 
 export type TableSource = {
@@ -110,12 +110,13 @@ export class CaseTable {
         rest.sort((a, b) => Math.abs(a.margin ?? 0) - Math.abs(b.margin ?? 0));
     }
     const items: Item[] = [];
-    const add = (group: Group, rows: CaseRow[]) => {
-      items.push({ kind: 'group', group, count: rows.length });
+    const add = (rows: CaseRow[], group?: Group) => {
+      if (rows.length > 0 && group) items.push({ kind: 'group', group, count: rows.length });
       for (const row of sorted(rows, this.sort)) items.push({ kind: 'case', id: row.case });
     };
-    if (flips.length > 0) add('flips', flips);
-    if (rest.length > 0) add(this.#source.compared && flips.length > 0 ? 'rest' : 'all', rest);
+    add(flips, 'flips');
+    // Without flips, or with nothing else, a heading would say what the filter says.
+    add(rest, flips.length > 0 ? 'rest' : undefined);
     this.items = items;
     this.#keepSelection();
   }

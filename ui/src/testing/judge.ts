@@ -33,7 +33,7 @@ const unit = (text: string) => parseInt(hash(text).slice(0, 6), 16) / 0xffffff;
 
 export function clausesOf(text: string): Clause[] {
   return text.split('\n').flatMap((line, at) => {
-    const match = /^\s*(?:[-*]\s+|#+\s+)?([A-Z]{1,3}\d+(?:\.[a-z])?|\d+\.\d+)\s+(.*)$/.exec(line);
+    const match = /^\s*[-*]\s+([A-Z]{1,3}\d+(?:\.[a-z])?|\d+\.\d+)\s+(.*)$/.exec(line);
     return match
       ? [
           {
@@ -209,8 +209,9 @@ export function metricsOf(rows: readonly CaseRow[]): Metrics {
     if (!row.verdict || !row.expected) continue;
     judged++;
     if (row.verdict === 'unparsed') unparsed++;
-    if (row.verdict === 'violates') row.expected === 'violates' ? tp++ : fp++;
-    else if (row.verdict === 'safe') row.expected === 'safe' ? tn++ : fn++;
+    const right = row.verdict === row.expected;
+    if (row.verdict === 'violates') [tp, fp] = right ? [tp + 1, fp] : [tp, fp + 1];
+    else if (row.verdict === 'safe') [tn, fn] = right ? [tn + 1, fn] : [tn, fn + 1];
   }
   const precision = wilson(tp, tp + fp);
   const recall = wilson(tp, tp + fn);
@@ -305,8 +306,10 @@ export function wordDiff(before: string, after: string): DiffPart[] {
   let i = 0,
     j = 0;
   while (i < a.length || j < b.length) {
-    if (i < a.length && j < b.length && a[i] === b[j]) (push('equal', a[i++] ?? ''), j++);
-    else if (j < b.length && (i >= a.length || at(i, j + 1) >= at(i + 1, j)))
+    if (i < a.length && j < b.length && a[i] === b[j]) {
+      push('equal', a[i++] ?? '');
+      j++;
+    } else if (j < b.length && (i >= a.length || at(i, j + 1) >= at(i + 1, j)))
       push('insert', b[j++] ?? '');
     else push('delete', a[i++] ?? '');
   }
