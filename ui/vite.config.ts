@@ -13,7 +13,7 @@ export default defineConfig(({ mode }) => {
   return {
     plugins: [svelte(), svelteTesting()],
     resolve: {
-      alias: { $api: file(simulated ? './src/testing/api.ts' : './src/api.ts') },
+      alias: { $api: file(simulated ? './src/testing/simulated/api.ts' : './src/api.ts') },
     },
     build: {
       target: 'es2022',

@@ -281,6 +281,7 @@ export const en = {
   // Problems
   problems: 'Problems',
   problemAt: (file: string, line: number) => `${file}, line ${line}`,
+  goToLine: 'Go to line',
   suiteProblems: (n: number, file: string) =>
     `${many(n, 'line', 'lines')} of ${file} ${n === 1 ? 'needs' : 'need'} attention`,
   policyProblems: (n: number) => many(n, 'problem in this policy', 'problems in this policy'),

@@ -267,6 +267,7 @@ export const zh: Messages = {
 
   problems: '问题',
   problemAt: (file, line) => `${file} 第 ${line} 行`,
+  goToLine: '转到该行',
   suiteProblems: (n, file) => `${file} 中有 ${n} 行需要处理`,
   policyProblems: (n) => `此政策有 ${n} 处问题`,
   modelProblem: '模型无法判定。',

@@ -1,8 +1,8 @@
-// The simulated back end: the same functions as ../api.ts, in memory. Used by tests and
+// The simulated back end: the same functions as ../../api.ts, in memory. Used by tests and
 // by `vite --mode simulated`; a plain build cannot reach it. `simulation` lets tests
 // and the browser's console cause what is hard to cause otherwise.
 
-import type * as real from '../api';
+import type * as real from '../../api';
 import type {
   Case,
   CaseRow,
@@ -21,7 +21,7 @@ import type {
   TraceView,
   WorkspaceEvent,
   WorkspaceView,
-} from '../lib/types';
+} from '../../lib/types';
 import {
   analysisOf,
   citationsOf,
@@ -38,7 +38,7 @@ type Run = { summary: RunSummary; text: string; rows: Map<string, CaseRow> };
 type Going = { run: Run; stop: (event: RunEvent) => void; watch: (id: string | null) => void };
 
 const query = new URLSearchParams(typeof location === 'undefined' ? '' : location.search);
-const root = '/home/analyst/marketplace';
+const root = '/srv/marketplace';
 const DAY = 86_400_000;
 
 class Simulation {
@@ -53,6 +53,17 @@ class Simulation {
   going: Going | null = null;
   watching: string | null = null;
   tell: (event: WorkspaceEvent) => void = () => undefined;
+
+  /** As it was at the start. */
+  reset() {
+    if (this.going) this.going.stop({ kind: 'cancelled', run: null });
+    this.policies = samples(Number(query.get('cases') ?? 56));
+    this.runs = [];
+    this.baselines = new Map();
+    this.evaluateFailure = null;
+    this.suiteProblems = query.has('problems');
+    seedHistory();
+  }
 
   policy(name: string): SamplePolicy {
     const found = this.policies.find((policy) => policy.name === name);

@@ -1,7 +1,7 @@
 // A workspace for the simulated back end: close to what the real one holds, and with
 // everything in it that is hard to draw.
 
-import type { Case, Expected } from '../lib/types';
+import type { Case, Expected } from '../../lib/types';
 
 export const tobacco = `---
 id: marketplace-tobacco

@@ -16,8 +16,8 @@ import type {
   PolicyAnalysis,
   Problem,
   Rate,
-} from '../lib/types';
-import { fromCase, plainText } from '../lib/cases';
+} from '../../lib/types';
+import { fromCase, plainText } from '../../lib/cases';
 
 export function hash(text: string): string {
   let out = '';
