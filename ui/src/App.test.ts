@@ -12,6 +12,8 @@ beforeEach(() => {
   simulation.reset();
   simulation.caseMs = 0;
   i18n.language = 'en';
+  studio.tabs = new Map();
+  studio.activeName = null;
   studio.overlay = null;
   studio.editing = null;
 });

@@ -44,3 +44,16 @@ it('writes no word for people outside the catalogue', () => {
   });
   expect(wordy).toEqual([]);
 });
+
+it('keeps no message that nobody reads', () => {
+  const catalogue = sources.find(({ path }) => path === join('messages', 'en.ts'))?.text ?? '';
+  const keys = [...catalogue.matchAll(/^ {2}([a-zA-Z0-9]+):/gm)].map((match) => match[1] ?? '');
+  expect(keys.length).toBeGreaterThan(150);
+  const readers = sources.filter(
+    ({ path }) => !path.startsWith('messages') && !path.includes('.test.'),
+  );
+  const unread = keys.filter(
+    (key) => !readers.some(({ text }) => new RegExp(`\\b${key}\\b`).test(text)),
+  );
+  expect(unread).toEqual([]);
+});

@@ -77,7 +77,6 @@ export const en = {
   noBaseline: 'none',
   noBaselineHint: 'Pick a run to compare with',
   clearBaseline: 'Compare with nothing',
-  useAsBaseline: 'Use this run as the baseline',
   baselineSet: (n: number) => `Run ${n} is the baseline now`,
   baselineFirst: (n: number) => `Run ${n} is the baseline: edits are compared with it`,
 
@@ -182,7 +181,6 @@ export const en = {
   tokensPrompt: (n: string) => `${n} prompt tokens`,
   tokensReused: (n: string) => `${n} reused`,
   tokensGenerated: (n: string) => `${n} generated`,
-  latency: (time: string) => time,
   expectedIs: (verdict: string) => `expected ${verdict}`,
   flipMargin: (before: string, now: string) => `margin ${before} → ${now}`,
 
@@ -203,7 +201,6 @@ export const en = {
   conflictTheirs: 'Take theirs',
   conflictMine: 'Keep mine',
   conflictDiff: 'Show difference',
-  conflictDiffTitle: 'On disk beside yours',
   onDisk: 'On disk',
   yours: 'Yours',
   keptMine: 'Yours is kept. Saving writes it over the file on disk.',
@@ -273,10 +270,8 @@ export const en = {
   switchLanguage: '切换为简体中文',
   preferences: 'Appearance and language',
   theme: 'Theme',
-  followSystem: 'System',
   light: 'Light',
   dark: 'Dark',
-  languageName: 'Language',
 
   // Problems
   problems: 'Problems',
@@ -284,7 +279,6 @@ export const en = {
   goToLine: 'Go to line',
   suiteProblems: (n: number, file: string) =>
     `${many(n, 'line', 'lines')} of ${file} ${n === 1 ? 'needs' : 'need'} attention`,
-  policyProblems: (n: number) => many(n, 'problem in this policy', 'problems in this policy'),
   modelProblem: 'The model could not judge.',
   storeProblem: 'The record of runs is not available.',
   inputProblem: 'This cannot be run as it stands.',
