@@ -49,10 +49,7 @@ async function edit(page) {
   await page.locator('.cm-line', { hasText: 'T4 History' }).click();
   await page.keyboard.press('End');
   await page.keyboard.type(' Unless a price or contact is given.');
-  await page.waitForSelector('[data-testid=run-progress][data-phase=running]');
-  await page.waitForSelector('[data-testid=run-progress][data-phase=finished]', {
-    timeout: 60_000,
-  });
+  await page.waitForSelector('[data-testid=group-flips]', { timeout: 60_000 });
 }
 
 try {
