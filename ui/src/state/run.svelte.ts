@@ -25,6 +25,8 @@ export class RunSession {
   progress = $state.raw<Progress | null>(null);
   failure = $state.raw<Failure | null>(null);
   live = $state.raw<{ case: string; text: string } | null>(null);
+  /** It waits for the person to stop typing, and not for the back end. */
+  pausing = $state(false);
   /** The last run was complete without judging anything. */
   unchanged = $state(false);
   /** Raised when rows may be put into a new order: not while results stream. */
@@ -51,9 +53,10 @@ export class RunSession {
   }
 
   /** Begins to listen to a new run; the handler falls silent when another begins. */
-  listen(onEnd: (event: RunEvent) => void): (event: RunEvent) => void {
+  listen(onEnd: (event: RunEvent) => void, pausing = false): (event: RunEvent) => void {
     const generation = ++this.#generation;
     this.phase = 'waiting';
+    this.pausing = pausing;
     return (event) => {
       if (generation !== this.#generation) return;
       this.#apply(event);

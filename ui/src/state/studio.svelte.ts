@@ -120,7 +120,7 @@ export class Studio {
       delay_ms: delayMs,
       only,
     };
-    await this.#listen(tab, (onEvent) => api.evaluate(request, onEvent));
+    await this.#listen(tab, (onEvent) => api.evaluate(request, onEvent), delayMs > 0);
   }
 
   async resume(tab: PolicyTab, run: RunId) {
@@ -239,12 +239,16 @@ export class Studio {
     }
   }
 
-  async #listen(tab: PolicyTab, call: (onEvent: (event: RunEvent) => void) => Promise<void>) {
+  async #listen(
+    tab: PolicyTab,
+    call: (onEvent: (event: RunEvent) => void) => Promise<void>,
+    pausing = false,
+  ) {
     let superseded = false;
     const handler = tab.session.listen((event) => {
       superseded = true;
       void this.#ended(tab, event);
-    });
+    }, pausing);
     try {
       await call(handler);
     } catch (thrown) {
