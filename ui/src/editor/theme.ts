@@ -7,7 +7,11 @@ import { tags } from '@lezer/highlight';
 
 const wave = (color: string) => ({
   backgroundImage: 'none',
-  textDecoration: `underline wavy ${color} 1px`,
+  // WebKit takes no thickness in the shorthand, and then draws nothing at all.
+  textDecorationLine: 'underline',
+  textDecorationStyle: 'wavy',
+  textDecorationColor: color,
+  textDecorationThickness: '1px',
   textUnderlineOffset: '4px',
 });
 

@@ -17,6 +17,7 @@ export const en = {
   policyNameHint: 'Letters, digits, hyphens and underscores; becomes policies/<name>.md',
   policyTitle: 'Title',
   create: 'Create',
+  noneOpen: 'No policy is open.',
   noPolicies: 'This workspace has no policies yet.',
   noPoliciesHint: 'A policy is a Markdown file in policies/. Create one, or open another folder.',
   unsavedMark: 'unsaved changes',

@@ -15,6 +15,7 @@ export const zh: Messages = {
   policyNameHint: '可用字母、数字、连字符和下划线；将存为 policies/<名称>.md',
   policyTitle: '标题',
   create: '创建',
+  noneOpen: '没有打开的政策。',
   noPolicies: '此工作区还没有政策。',
   noPoliciesHint: '政策是 policies/ 中的 Markdown 文件。新建一个，或打开其他文件夹。',
   unsavedMark: '有未保存的修改',

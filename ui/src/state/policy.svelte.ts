@@ -62,6 +62,8 @@ export class PolicyTab {
   editorState: EditorState | null = null;
 
   #bare = $derived(this.suite.cases.map(fromCase));
+  /** Rows by case, where no session keeps them so. */
+  #aside = $derived(new Map((this.viewing?.rows ?? this.#bare).map((row) => [row.case, row])));
   #haystacks = $derived.by(() => (this.suite, new Map<string, string>()));
   #analysing = false;
   #draftTimer: ReturnType<typeof setTimeout> | null = null;
@@ -96,8 +98,8 @@ export class PolicyTab {
   }
 
   row(id: string): CaseRow | undefined {
-    if (this.viewing) return this.viewing.rows.find((row) => row.case === id);
-    return this.session.summary ? this.session.row(id) : this.#bare.find((row) => row.case === id);
+    const aside = this.viewing !== null || this.session.summary === null;
+    return aside ? this.#aside.get(id) : this.session.row(id);
   }
 
   get summary(): RunSummary | null {

@@ -230,8 +230,11 @@ export class Studio {
       this.workspace = view;
       this.failure = null;
       const last = remembered(view.root);
-      const first = view.policies.find((policy) => policy.name === last) ?? view.policies[0];
-      if (first) await this.activate(first.name);
+      // One policy that cannot be read leaves the others usable.
+      const names = view.policies.map((policy) => policy.name);
+      for (const name of names.sort((a, b) => Number(b === last) - Number(a === last))) {
+        if (this.activeName === null) await this.activate(name);
+      }
     } catch (thrown) {
       this.failure = asFailure(thrown);
     } finally {

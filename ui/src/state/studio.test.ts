@@ -168,3 +168,11 @@ it('cancels', async () => {
   expect(tab.session.phase).toBe('cancelled');
   expect(tab.session.busy).toBe(false);
 });
+
+it('opens another policy when the first cannot be read', async () => {
+  simulation.unreadable = 'tobacco';
+  const studio = new Studio();
+  await studio.start();
+  expect(studio.tab?.name).toBe('spam');
+  expect(studio.failure?.message).toContain('policies/tobacco.md');
+});

@@ -73,6 +73,9 @@ export class CaseTable {
   items = $state.raw<readonly Item[]>([]);
   selected = $state<string | null>(null);
 
+  /** Not every case is listed. */
+  readonly narrowed = $derived(this.filter !== 'all' || this.query !== '');
+
   #source: TableSource;
   readonly counts: Record<Filter, number> = $derived.by(() => this.#count());
   readonly selectedIndex = $derived(

@@ -161,6 +161,12 @@ export async function workspace(): Promise<WorkspaceView> {
 export const openWorkspace = (_path: string) => workspace();
 
 export async function openPolicy(name: string): Promise<PolicyDocument> {
+  if (name === simulation.unreadable) {
+    fail(
+      'input',
+      `policies/${name}.md is not UTF-8 (byte 812). Save it as UTF-8 and open it again.`,
+    );
+  }
   const policy = simulation.policy(name);
   const baseline = simulation.baselines.get(name) ?? null;
   const analysis = analysisOf(`policies/${name}.md`, policy.text, runOf(baseline)?.text ?? null);
@@ -221,7 +227,7 @@ export async function editSuite(
 }
 
 /** Judges the cases of a run that have no outcome yet, one after the other. */
-function proceed(run: Run, base: Run | null, onEvent: (event: RunEvent) => void, delayMs: number) {
+function proceed(run: Run, base: Run | null, onEvent: (event: RunEvent) => void) {
   const policy = simulation.policy(run.summary.policy);
   simulation.going?.stop({ kind: 'cancelled', run: simulation.going.run.summary.run });
   let timer: ReturnType<typeof setTimeout>;
@@ -282,11 +288,15 @@ function proceed(run: Run, base: Run | null, onEvent: (event: RunEvent) => void,
   timer = setTimeout(() => {
     onEvent({ kind: 'started', view: viewOf(run, base) });
     timer = setTimeout(step, simulation.caseMs);
-  }, delayMs);
+  }, 0);
 }
+
+/** Counts requests, so that the last of those that wait is the one that runs. */
+let turns = 0;
 
 export async function evaluate(request: EvaluateRequest, onEvent: (event: RunEvent) => void) {
   const policy = simulation.policy(request.policy);
+  const turn = ++turns;
   const base = runOf(request.baseline);
   const file = `policies/${request.policy}.md`;
   const analysis = analysisOf(file, request.text, null);
@@ -307,10 +317,14 @@ export async function evaluate(request: EvaluateRequest, onEvent: (event: RunEve
       policy.cases.every((item) => run.rows.has(item.id)) && run.summary.state === 'finished',
   );
   if (complete) return onEvent({ kind: 'unchanged', view: viewOf(complete, base) });
+  if (request.delay_ms > 0) {
+    await new Promise((resolve) => setTimeout(resolve, request.delay_ms));
+    if (turn !== turns) return onEvent({ kind: 'cancelled', run: null });
+  }
   const run = beginRun(policy, request.text, Date.now());
   for (const earlier of same)
     for (const [id, row] of earlier.rows) run.rows.set(id, { ...row, cached: true });
-  proceed(run, base, onEvent, request.delay_ms);
+  proceed(run, base, onEvent);
 }
 
 export async function resume(id: RunId, onEvent: (event: RunEvent) => void) {
@@ -318,10 +332,11 @@ export async function resume(id: RunId, onEvent: (event: RunEvent) => void) {
   if (!run) fail('input', `There is no run ${id}.`);
   run.summary.state = 'running';
   for (const key of [...run.rows.keys()].slice(20)) run.rows.delete(key);
-  proceed(run, runOf(simulation.baselines.get(run.summary.policy) ?? null), onEvent, 0);
+  proceed(run, runOf(simulation.baselines.get(run.summary.policy) ?? null), onEvent);
 }
 
 export async function cancel() {
+  turns++;
   simulation.going?.stop({ kind: 'cancelled', run: simulation.going.run.summary.run });
 }
 

@@ -30,6 +30,7 @@ class Simulation {
   caseMs = Number(query.get('ms') ?? 40);
   evaluateFailure: Failure | null = null;
   suiteProblems = query.has('problems');
+  unreadable: string | null = query.get('unreadable');
   going: Going | null = null;
   watching: string | null = null;
   tell: (event: WorkspaceEvent) => void = () => undefined;
@@ -42,6 +43,7 @@ class Simulation {
     this.baselines = new Map();
     this.evaluateFailure = null;
     this.suiteProblems = query.has('problems');
+    this.unreadable = null;
     seedHistory();
   }
 
