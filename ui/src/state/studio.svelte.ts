@@ -261,8 +261,9 @@ export class Studio {
   }
 
   async #ended(tab: PolicyTab, event: RunEvent) {
-    if (event.kind === 'failed' && event.failure.code === 'model') {
-      // The model's own problem is told where the model is named.
+    const failed = event.kind === 'failed' && event.failure.code === 'model';
+    if (failed || !this.model?.digest) {
+      // Loading ends with the first run: what the model is, or why there is none, is known now.
       this.workspace = (await this.#attempt(() => api.workspace())) ?? this.workspace;
     }
     const known = tab.runs.some((run) => run.state === 'finished');
