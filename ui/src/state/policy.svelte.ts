@@ -23,8 +23,6 @@ import { CaseTable, type TableSource } from './table.svelte';
 
 export type Conflict = { text: string; hash: string };
 
-const DRAFT_DELAY_MS = 250;
-
 /** CodeMirror counts every line break as one; so do comparisons of texts. */
 const lines = (text: string) => text.replace(/\r\n?/g, '\n');
 
@@ -66,7 +64,6 @@ export class PolicyTab {
   #aside = $derived(new Map((this.viewing?.rows ?? this.#bare).map((row) => [row.case, row])));
   #haystacks = $derived.by(() => (this.suite, new Map<string, string>()));
   #analysing = false;
-  #draftTimer: ReturnType<typeof setTimeout> | null = null;
 
   constructor(root: string, document: PolicyDocument) {
     this.root = root;
@@ -125,8 +122,8 @@ export class PolicyTab {
   edited(text: string) {
     this.text = text;
     this.viewing = null;
-    if (this.#draftTimer !== null) clearTimeout(this.#draftTimer);
-    this.#draftTimer = setTimeout(() => this.#keepDraft(), DRAFT_DELAY_MS);
+    // At once: a window can be closed or killed at any moment.
+    this.#keepDraft();
     void this.analyze();
   }
 
