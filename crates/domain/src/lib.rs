@@ -6,9 +6,20 @@
 
 pub mod case;
 pub mod citation;
+mod code;
 pub mod diff;
 pub mod flip;
 pub mod policy;
 pub mod prompt;
 pub mod run;
 pub mod verdict;
+
+use sha2::{Digest, Sha256};
+
+/// SHA-256 as 64 lower-case hexadecimal digits.
+pub fn hex_digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}

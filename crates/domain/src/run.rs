@@ -7,7 +7,6 @@ use ts_rs::TS;
 
 /// The number of a run, unique in a workspace's database and shown to people ("run 31").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, TS)]
-#[serde(transparent)]
 #[ts(export, type = "number")]
 pub struct RunId(pub i64);
 
@@ -87,4 +86,11 @@ pub struct Citation {
 pub struct Judged {
     pub verdict: Verdict,
     pub expected: Option<Expected>,
+}
+
+impl Outcome {
+    /// Whether the verdict is the expected one; absent where nothing is expected.
+    pub fn correct(&self, expected: Option<Expected>) -> Option<bool> {
+        expected.map(|expected| self.verdict.is(expected))
+    }
 }

@@ -2,5 +2,16 @@
 //! conversations that share a prefix. It knows messages and tokens, never policies.
 
 mod api;
+mod attention;
+mod config;
+mod linear;
+mod model;
+mod moe;
+mod mxfp4;
+mod simd;
+#[cfg(test)]
+mod testing;
+mod weights;
 
 pub use api::*;
+pub use model::last_logits;

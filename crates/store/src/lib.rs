@@ -1,1 +1,22 @@
-//! Placeholder.
+//! The workspace's database: revisions, suite snapshots, runs and outcomes in SQLite.
+//! It alone holds SQL, one file per table; it takes times as arguments, judges nothing
+//! and compares nothing. A finished run and a revision are never updated: triggers
+//! refuse it, whoever asks.
+
+mod baselines;
+mod cases;
+mod error;
+mod models;
+mod open;
+mod outcomes;
+mod revisions;
+mod run_cases;
+mod runs;
+
+pub use cases::suite_hash;
+pub use error::StoreError;
+pub use models::Model;
+pub use open::{Store, move_aside};
+pub use revisions::Revision;
+pub use run_cases::{JudgedCase, RunCase};
+pub use runs::{Identity, NewRun, Run, RunState};

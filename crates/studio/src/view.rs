@@ -5,7 +5,7 @@
 
 use domain::case::Case;
 use domain::diff::{ChangedLines, DiffPart};
-use domain::flip::{Certainty, FlipKind, Metrics};
+use domain::flip::{Certainty, Flip, FlipKind, Metrics};
 use domain::policy::{Clause, Effort, OutputContract, RevisionId};
 use domain::run::{Citation, RunId, Settings, TokenCounts};
 use domain::verdict::{Expected, Verdict};
@@ -379,6 +379,21 @@ pub struct BaselineTrace {
     pub trace: String,
     pub answer: String,
     pub diff: Vec<DiffPart>,
+}
+
+/// Two runs beside each other: what `touchstone diff` prints.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct Comparison {
+    pub a: RunId,
+    pub b: RunId,
+    pub flips: Vec<Flip>,
+    /// Cases judged in both whose verdict and label are the same.
+    pub unchanged: u32,
+    /// Exact McNemar over the cases judged in both.
+    pub mcnemar_p: f64,
+    /// Unified difference of the two policy files; empty where they are the same.
+    pub policy_diff: String,
 }
 
 /// A change noticed outside the studio.

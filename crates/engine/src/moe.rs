@@ -1,0 +1,335 @@
+//! The mixture of experts: each token goes through its best `top_k` experts, each a
+//! clamped SwiGLU between two packed MXFP4 projections.
+//!
+//! Axes: N tokens, H hidden, I intermediate, E experts; A = N × top_k assignments of a token
+//! to an expert, sorted by expert so that one pass over an expert's weights serves all of
+//! its tokens. A token's experts are summed in the order of their rank.
+
+use candle_core::{CpuStorage, CustomOp2, Layout, Shape, Tensor};
+use rayon::prelude::*;
+use std::ops::Range;
+
+use crate::linear::{BLOCK, Product, Shared, interleave, rows_of};
+use crate::mxfp4::{Packed, fp4_product};
+use crate::simd::{Isa, Lanes, exp, exp_one, multiversion};
+
+/// Multiplications worth a task of their own.
+const GRAIN: usize = 1 << 18;
+
+pub struct Experts {
+    /// [E, 2I, H]: gate and linear rows in turn.
+    pub(crate) gate_up: Packed,
+    /// [E, 2I]
+    pub(crate) gate_up_bias: Vec<f32>,
+    /// [E, H, I]
+    pub(crate) down: Packed,
+    /// [E, H]
+    pub(crate) down_bias: Vec<f32>,
+    pub(crate) experts: usize,
+    pub(crate) top_k: usize,
+    pub(crate) hidden: usize,
+    pub(crate) intermediate: usize,
+    pub(crate) limit: f32,
+    pub(crate) alpha: f32,
+    pub(crate) isa: Isa,
+}
+
+/// One token's pass through one expert.
+struct Assignment {
+    expert: usize,
+    token: usize,
+    rank: usize,
+    weight: f32,
+}
+
+/// Weight rows `outs` of one expert against the assignments `rows`.
+struct Task {
+    expert: usize,
+    rows: Range<usize>,
+    outs: Range<usize>,
+}
+
+impl Experts {
+    /// x: [N, H], router: [N, E] → [N, H]
+    pub fn forward(&self, x: &Tensor, router: &Tensor) -> candle_core::Result<Tensor> {
+        x.apply_op2_no_bwd(router, self)
+    }
+
+    fn mix(&self, x: &[f32], router: &[f32]) -> Vec<f32> {
+        let (h, i) = (self.hidden, self.intermediate);
+        let assigned = self.assign(router);
+        let mut gathered = vec![0.0; assigned.len() * h];
+        for (a, to) in assigned.iter().zip(gathered.chunks_exact_mut(h)) {
+            interleave(&x[a.token * h..][..h], to);
+        }
+        // gathered: [A, H] → gate_up: [A, 2I]
+        let bias = &self.gate_up_bias;
+        let gate_up = self.multiply(&self.gate_up, bias, &gathered, &assigned, 2 * i);
+        // → active: [A, I]
+        let mut active = vec![0.0; assigned.len() * i];
+        active
+            .par_chunks_exact_mut(i)
+            .zip(gate_up.par_chunks_exact(2 * i))
+            .with_min_len(GRAIN / (64 * i) + 1)
+            // SAFETY: 2I values in, I out, both multiples of 32.
+            .for_each(|(to, from)| unsafe {
+                swiglu(self.isa, from.as_ptr(), to.as_mut_ptr(), i, self.limit, self.alpha);
+            });
+        // → down: [A, H]
+        let down = self.multiply(&self.down, &self.down_bias, &active, &assigned, h);
+        self.combine(x.len() / h, &assigned, &down)
+    }
+
+    /// The experts of each token by rank (ties to the lower number), with their shares: the
+    /// softmax over the chosen ones. Sorted by expert.
+    fn assign(&self, router: &[f32]) -> Vec<Assignment> {
+        let mut assigned = Vec::with_capacity(router.len() / self.experts * self.top_k);
+        let mut order: Vec<usize> = Vec::with_capacity(self.experts);
+        for (token, logits) in router.chunks_exact(self.experts).enumerate() {
+            order.clear();
+            order.extend(0..self.experts);
+            order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
+            let chosen = &order[..self.top_k];
+            let best = logits[chosen[0]];
+            let sum: f32 = chosen.iter().map(|&e| exp_one(logits[e] - best)).sum();
+            assigned.extend(chosen.iter().enumerate().map(|(rank, &expert)| Assignment {
+                expert,
+                token,
+                rank,
+                weight: exp_one(logits[expert] - best) / sum,
+            }));
+        }
+        assigned.sort_by_key(|a| a.expert);
+        assigned
+    }
+
+    /// x: [A, K] interleaved → [A, O], each row through its own expert's weights [O, K].
+    fn multiply(
+        &self,
+        weights: &Packed,
+        bias: &[f32],
+        x: &[f32],
+        assigned: &[Assignment],
+        o: usize,
+    ) -> Vec<f32> {
+        let k = weights.per_row * BLOCK;
+        let mut y = vec![0.0; assigned.len() * o];
+        let to = Shared(y.as_mut_ptr());
+        let tasks = tasks(assigned, o, k);
+        tasks.par_iter().for_each(|task| {
+            let row = task.expert * o + task.outs.start;
+            // SAFETY: weights and bias were checked against E, O and K at load, x holds A
+            // rows; tasks write disjoint outputs.
+            unsafe {
+                let p = Product {
+                    weights: weights.rows(row),
+                    outs: task.outs.len(),
+                    bias: bias[row..].as_ptr(),
+                    x: x[task.rows.start * k..].as_ptr(),
+                    rows: task.rows.len(),
+                    blocks: weights.per_row,
+                    y: to.at(task.rows.start * o + task.outs.start),
+                    stride: o,
+                };
+                fp4_product(self.isa, p);
+            }
+        });
+        y
+    }
+
+    /// down: [A, H] → [N, H]
+    fn combine(&self, tokens: usize, assigned: &[Assignment], down: &[f32]) -> Vec<f32> {
+        let h = self.hidden;
+        // Where each token's result of each rank lies.
+        let mut places = vec![(0, 0.0); tokens * self.top_k];
+        for (place, a) in assigned.iter().enumerate() {
+            places[a.token * self.top_k + a.rank] = (place, a.weight);
+        }
+        let mut y = vec![0.0; tokens * h];
+        for (places, y) in places.chunks_exact(self.top_k).zip(y.chunks_exact_mut(h)) {
+            for &(place, weight) in places {
+                for (y, value) in y.iter_mut().zip(&down[place * h..][..h]) {
+                    *y += weight * value;
+                }
+            }
+        }
+        y
+    }
+}
+
+/// Cuts each expert's work into pieces of about `GRAIN` multiplications.
+fn tasks(assigned: &[Assignment], o: usize, k: usize) -> Vec<Task> {
+    let mut tasks = Vec::new();
+    let mut start = 0;
+    for group in assigned.chunk_by(|a, b| a.expert == b.expert) {
+        let rows = start..start + group.len();
+        let chunk = (GRAIN / (rows.len() * k)).max(4) & !3;
+        tasks.extend((0..o).step_by(chunk).map(|first| Task {
+            expert: group[0].expert,
+            rows: rows.clone(),
+            outs: first..o.min(first + chunk),
+        }));
+        start = rows.end;
+    }
+    tasks
+}
+
+/// gate · σ(α · gate) · (linear + 1), with gate clamped from above and linear on both
+/// sides; the result interleaved for the next product.
+#[inline(always)]
+unsafe fn swiglu_kernel<L: Lanes>(
+    from: *const f32,
+    to: *mut f32,
+    intermediate: usize,
+    limit: f32,
+    alpha: f32,
+) {
+    const HALF: usize = BLOCK / 2;
+    // SAFETY: the caller vouches for 2I values in and I out.
+    unsafe {
+        let (one, high, low) = (L::splat(1.0), L::splat(limit), L::splat(-limit));
+        let down = L::splat(-alpha);
+        let mut block = 0;
+        while block < intermediate {
+            // Even places of the block, then odd ones.
+            for odd in 0..2 {
+                let mut gate = [0.0; HALF];
+                let mut linear = [0.0; HALF];
+                for lane in 0..HALF {
+                    let pair = from.add(2 * (block + 2 * lane + odd));
+                    gate[lane] = *pair;
+                    linear[lane] = *pair.add(1);
+                }
+                // Taking the constant first keeps a NaN a NaN.
+                let gate = high.min(L::load(gate.as_ptr()));
+                let linear = low.max(high.min(L::load(linear.as_ptr())));
+                let share = one.div(one.add(exp(gate.mul(down))));
+                gate.mul(share).mul(linear.add(one)).store(to.add(block + odd * HALF));
+            }
+            block += BLOCK;
+        }
+    }
+}
+
+multiversion! {
+    /// # Safety
+    /// `from` holds 2I values, `to` has room for I, I is a multiple of 32.
+    fn swiglu = swiglu_kernel(from: *const f32, to: *mut f32, intermediate: usize, limit: f32, alpha: f32)
+}
+
+impl CustomOp2 for Experts {
+    fn name(&self) -> &'static str {
+        "experts"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        x_layout: &Layout,
+        router: &CpuStorage,
+        router_layout: &Layout,
+    ) -> candle_core::Result<(CpuStorage, Shape)> {
+        let x = rows_of(x, x_layout, self.hidden)?;
+        let router = rows_of(router, router_layout, self.experts)?;
+        Ok((CpuStorage::F32(self.mix(x, router)), x_layout.shape().clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Noise;
+    use crate::weights::Bytes;
+
+    fn experts(isa: Isa) -> Experts {
+        let mut noise = Noise::new(11);
+        let (experts, hidden, intermediate) = (6, 64, 96);
+        let mut packed = |rows: usize, per_row: usize| Packed {
+            blocks: Bytes::Owned(noise.bytes(rows * per_row * 16)),
+            scales: Bytes::Owned(noise.bytes(rows * per_row).iter().map(|b| 118 + b % 5).collect()),
+            per_row,
+        };
+        let gate_up = packed(experts * 2 * intermediate, hidden / 32);
+        let down = packed(experts * hidden, intermediate / 32);
+        Experts {
+            gate_up,
+            gate_up_bias: noise.values(experts * 2 * intermediate),
+            down,
+            down_bias: noise.values(experts * hidden),
+            experts,
+            top_k: 3,
+            hidden,
+            intermediate,
+            limit: 7.0,
+            alpha: 1.702,
+            isa,
+        }
+    }
+
+    /// The value at row `row`, column `k`, read byte by byte.
+    fn weight(packed: &Packed, row: usize, k: usize) -> f64 {
+        let block = row * packed.per_row + k / 32;
+        let byte = packed.blocks[block * 16 + k % 32 / 2];
+        let nibble = if k % 2 == 0 { byte & 15 } else { byte >> 4 };
+        let scale = 2f64.powi(i32::from(packed.scales[block]) - 127);
+        f64::from(crate::simd::FP4[usize::from(nibble)]) * scale
+    }
+
+    /// One token in f64, straight from the definition.
+    fn reference(e: &Experts, x: &[f32], router: &[f32]) -> Vec<f64> {
+        let mut order: Vec<usize> = (0..e.experts).collect();
+        order.sort_by(|&a, &b| router[b].total_cmp(&router[a]));
+        let chosen = &order[..e.top_k];
+        let total: f64 = chosen.iter().map(|&c| f64::from(router[c]).exp()).sum();
+        let mut y = vec![0.0; e.hidden];
+        for &c in chosen {
+            let dot = |p: &Packed, row: usize, x: &[f64]| -> f64 {
+                x.iter().enumerate().map(|(k, x)| x * weight(p, row, k)).sum()
+            };
+            let x: Vec<f64> = x.iter().map(|&x| f64::from(x)).collect();
+            let side = |row: usize| {
+                let row = c * 2 * e.intermediate + row;
+                dot(&e.gate_up, row, &x) + f64::from(e.gate_up_bias[row])
+            };
+            let active: Vec<f64> = (0..e.intermediate)
+                .map(|i| {
+                    let gate = side(2 * i).min(7.0);
+                    let linear = side(2 * i + 1).clamp(-7.0, 7.0);
+                    gate / (1.0 + (-1.702 * gate).exp()) * (linear + 1.0)
+                })
+                .collect();
+            for (h, y) in y.iter_mut().enumerate() {
+                let row = c * e.hidden + h;
+                let out = dot(&e.down, row, &active) + f64::from(e.down_bias[row]);
+                *y += out * f64::from(router[c]).exp() / total;
+            }
+        }
+        y
+    }
+
+    #[test]
+    fn agrees_with_the_definition_and_keeps_its_bits() {
+        let mut noise = Noise::new(12);
+        let (x, router) = (noise.values(20 * 64), noise.values(20 * 6));
+        let whole = experts(Isa::best()).mix(&x, &router);
+        for token in 0..20 {
+            let (x, router) = (&x[token * 64..][..64], &router[token * 6..][..6]);
+            let found = &whole[token * 64..][..64];
+            let expected = reference(&experts(Isa::Portable), x, router);
+            for (found, expected) in found.iter().zip(expected) {
+                assert!((f64::from(*found) - expected).abs() < 1e-4, "{found} {expected}");
+            }
+            for isa in Isa::available() {
+                assert_eq!(experts(isa).mix(x, router), found, "alone and in a batch");
+            }
+        }
+    }
+
+    #[test]
+    fn equal_router_logits_choose_the_lower_experts() {
+        let chosen = experts(Isa::best()).assign(&[0.5; 6]);
+        let experts: Vec<usize> = chosen.iter().map(|a| a.expert).collect();
+        assert_eq!(experts, [0, 1, 2]);
+        assert!(chosen.iter().all(|a| (a.weight - 1.0 / 3.0).abs() < 1e-6));
+    }
+}

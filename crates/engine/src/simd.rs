@@ -1,0 +1,487 @@
+//! Sixteen f32 lanes, on AVX-512, on AVX2 with FMA, and in portable Rust; and the choice
+//! between them at run time. Every operation gives the same bits in all three: lane counts
+//! and orders are fixed, products are fused, nothing is left to the compiler's liking.
+//!
+//! A kernel is an `#[inline(always)]` function generic over `Lanes`; `multiversion!` makes
+//! the function that picks the instruction set. Without FMA hardware the portable lanes are
+//! right but slow.
+
+use std::sync::OnceLock;
+
+/// An instruction set that kernels are compiled for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Isa {
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    Portable,
+}
+
+impl Isa {
+    /// The best one this machine runs.
+    pub fn best() -> Isa {
+        static BEST: OnceLock<Isa> = OnceLock::new();
+        *BEST.get_or_init(|| Isa::available()[0])
+    }
+
+    /// All that this machine runs, best first.
+    pub fn available() -> Vec<Isa> {
+        let mut found = Vec::new();
+        #[cfg(target_arch = "x86_64")]
+        {
+            let fma = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+            if fma && is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") {
+                found.push(Isa::Avx512);
+            }
+            if fma {
+                found.push(Isa::Avx2);
+            }
+        }
+        found.push(Isa::Portable);
+        found
+    }
+}
+
+/// Makes `$name(isa, …)` out of the kernel `$generic::<Lanes>(…)`.
+macro_rules! multiversion {
+    ($(#[$doc:meta])* $vis:vis fn $name:ident = $generic:ident ( $($arg:ident : $ty:ty),* $(,)? )) => {
+        $(#[$doc])*
+        $vis unsafe fn $name(isa: $crate::simd::Isa, $($arg: $ty),*) {
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f,avx512dq,avx2,fma")]
+            unsafe fn avx512($($arg: $ty),*) {
+                // SAFETY: the caller's contract is the kernel's; the features are enabled here.
+                unsafe { $generic::<$crate::simd::Avx512>($($arg),*) }
+            }
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2,fma")]
+            unsafe fn avx2($($arg: $ty),*) {
+                // SAFETY: as above.
+                unsafe { $generic::<$crate::simd::Avx2>($($arg),*) }
+            }
+            // SAFETY: `Isa::available` found the features; the rest is the caller's contract.
+            unsafe {
+                match isa {
+                    #[cfg(target_arch = "x86_64")]
+                    $crate::simd::Isa::Avx512 => avx512($($arg),*),
+                    #[cfg(target_arch = "x86_64")]
+                    $crate::simd::Isa::Avx2 => avx2($($arg),*),
+                    $crate::simd::Isa::Portable => $generic::<$crate::simd::Portable>($($arg),*),
+                }
+            }
+        }
+    };
+}
+pub(crate) use multiversion;
+
+/// The sixteen values of FP4 (E2M1), by nibble.
+pub const FP4: [f32; 16] = [
+    0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, -0.0, -0.5, -1.0, -1.5, -2.0, -3.0, -4.0, -6.0,
+];
+
+/// Sixteen lanes.
+///
+/// # Safety
+/// Methods may run only where the instruction set is there; pointers must be valid for the
+/// bytes named. No alignment is asked for.
+pub(crate) trait Lanes: Copy {
+    /// Whether there are registers enough for a four by four tile of accumulators.
+    const WIDE: bool;
+
+    unsafe fn splat(x: f32) -> Self;
+    unsafe fn load(from: *const f32) -> Self;
+    unsafe fn store(self, to: *mut f32);
+    unsafe fn add(self, other: Self) -> Self;
+    unsafe fn sub(self, other: Self) -> Self;
+    unsafe fn mul(self, other: Self) -> Self;
+    unsafe fn div(self, other: Self) -> Self;
+    /// The larger; of equal ones and of NaN, `other`.
+    unsafe fn max(self, other: Self) -> Self;
+    unsafe fn min(self, other: Self) -> Self;
+    /// `self * factor + addend`, rounded once.
+    unsafe fn mul_add(self, factor: Self, addend: Self) -> Self;
+    /// Two to the power of lanes that hold integers within -126..=127.
+    unsafe fn pow2(self) -> Self;
+    /// The sum, by halving: lane i and lane i + 8, then 4, 2, 1.
+    unsafe fn sum(self) -> f32;
+    unsafe fn largest(self) -> f32;
+    /// 64 bytes: 32 bf16 values; those at even and those at odd places.
+    unsafe fn bf16(from: *const u8) -> (Self, Self);
+    /// 16 bytes: 32 FP4 values times `scale`; low nibbles (even places) and high ones (odd).
+    unsafe fn fp4(from: *const u8, scale: f32) -> (Self, Self);
+}
+
+/// e to the power of each lane, within 2 units in the last place; inputs outside of
+/// -87.3..=88.3 are taken as these bounds. Cephes' `expf` polynomial.
+#[inline(always)]
+#[expect(clippy::excessive_precision, reason = "as published")]
+pub(crate) unsafe fn exp<L: Lanes>(x: L) -> L {
+    // SAFETY: the caller vouches for the instruction set.
+    unsafe {
+        // The constants come first so that NaN stays NaN.
+        let x = L::splat(88.3).min(L::splat(-87.3).max(x));
+        // Adding 1.5 × 2^23 rounds to an integer.
+        let magic = L::splat(12_582_912.0);
+        let n = x.mul_add(L::splat(std::f32::consts::LOG2_E), magic).sub(magic);
+        let r = n.mul_add(L::splat(-0.693_359_375), x);
+        let r = n.mul_add(L::splat(2.121_944_40e-4), r);
+        let p = L::splat(1.987_569_15e-4);
+        let p = p.mul_add(r, L::splat(1.398_199_95e-3));
+        let p = p.mul_add(r, L::splat(8.333_451_9e-3));
+        let p = p.mul_add(r, L::splat(4.166_579_6e-2));
+        let p = p.mul_add(r, L::splat(1.666_666_55e-1));
+        let p = p.mul_add(r, L::splat(5.000_000_1e-1));
+        let p = p.mul_add(r.mul(r), r.add(L::splat(1.0)));
+        p.mul(n.pow2())
+    }
+}
+
+/// `exp` of one number.
+pub(crate) fn exp_one(x: f32) -> f32 {
+    // SAFETY: portable lanes run everywhere.
+    unsafe { exp(Portable::splat(x)).0[0] }
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct Portable(pub [f32; 16]);
+
+impl Portable {
+    #[inline(always)]
+    fn zip(self, other: Self, f: impl Fn(f32, f32) -> f32) -> Self {
+        Portable(std::array::from_fn(|i| f(self.0[i], other.0[i])))
+    }
+}
+
+impl Lanes for Portable {
+    const WIDE: bool = false;
+
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> Self {
+        Portable([x; 16])
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: the caller vouches for 64 bytes.
+        Portable(unsafe { from.cast::<[f32; 16]>().read_unaligned() })
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: the caller vouches for 64 bytes.
+        unsafe { to.cast::<[f32; 16]>().write_unaligned(self.0) }
+    }
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        self.zip(other, |a, b| a + b)
+    }
+    #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        self.zip(other, |a, b| a - b)
+    }
+    #[inline(always)]
+    unsafe fn mul(self, other: Self) -> Self {
+        self.zip(other, |a, b| a * b)
+    }
+    #[inline(always)]
+    unsafe fn div(self, other: Self) -> Self {
+        self.zip(other, |a, b| a / b)
+    }
+    #[inline(always)]
+    unsafe fn max(self, other: Self) -> Self {
+        self.zip(other, |a, b| if a > b { a } else { b })
+    }
+    #[inline(always)]
+    unsafe fn min(self, other: Self) -> Self {
+        self.zip(other, |a, b| if a < b { a } else { b })
+    }
+    #[inline(always)]
+    unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
+        Portable(std::array::from_fn(|i| {
+            self.0[i].mul_add(factor.0[i], addend.0[i])
+        }))
+    }
+    #[inline(always)]
+    unsafe fn pow2(self) -> Self {
+        Portable(self.0.map(|n| f32::from_bits(((n as i32 + 127) as u32) << 23)))
+    }
+    #[inline(always)]
+    unsafe fn sum(self) -> f32 {
+        let mut v = self.0;
+        for half in [8, 4, 2, 1] {
+            for i in 0..half {
+                v[i] += v[i + half];
+            }
+        }
+        v[0]
+    }
+    #[inline(always)]
+    unsafe fn largest(self) -> f32 {
+        self.0.iter().fold(f32::MIN, |a, &b| if b > a { b } else { a })
+    }
+    #[inline(always)]
+    unsafe fn bf16(from: *const u8) -> (Self, Self) {
+        // SAFETY: the caller vouches for 64 bytes.
+        let pairs = unsafe { from.cast::<[[u8; 4]; 16]>().read_unaligned() }.map(u32::from_le_bytes);
+        (
+            Portable(pairs.map(|p| f32::from_bits(p << 16))),
+            Portable(pairs.map(|p| f32::from_bits(p & 0xffff_0000))),
+        )
+    }
+    #[inline(always)]
+    unsafe fn fp4(from: *const u8, scale: f32) -> (Self, Self) {
+        // SAFETY: the caller vouches for 16 bytes.
+        let bytes = unsafe { from.cast::<[u8; 16]>().read_unaligned() };
+        (
+            Portable(bytes.map(|b| FP4[usize::from(b & 15)] * scale)),
+            Portable(bytes.map(|b| FP4[usize::from(b >> 4)] * scale)),
+        )
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) use x86::{Avx2, Avx512};
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use super::{FP4, Lanes};
+    use std::arch::x86_64::*;
+
+    #[derive(Clone, Copy)]
+    pub(crate) struct Avx512(__m512);
+
+    /// Two registers: lanes 0–7 and 8–15.
+    #[derive(Clone, Copy)]
+    pub(crate) struct Avx2(__m256, __m256);
+
+    /// The last three halvings of a sum.
+    #[inline(always)]
+    unsafe fn sum8(v: __m256) -> f32 {
+        // SAFETY: AVX is there wherever either set of lanes is.
+        unsafe {
+            let v = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v));
+            let v = _mm_add_ps(v, _mm_movehl_ps(v, v));
+            _mm_cvtss_f32(_mm_add_ss(v, _mm_shuffle_ps::<1>(v, v)))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn largest8(v: __m256) -> f32 {
+        // SAFETY: as above.
+        unsafe {
+            let v = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v));
+            let v = _mm_max_ps(v, _mm_movehl_ps(v, v));
+            _mm_cvtss_f32(_mm_max_ss(v, _mm_shuffle_ps::<1>(v, v)))
+        }
+    }
+
+    // SAFETY of all methods: the trait's contract.
+    impl Lanes for Avx512 {
+        const WIDE: bool = true;
+
+        #[inline(always)]
+        unsafe fn splat(x: f32) -> Self {
+            unsafe { Avx512(_mm512_set1_ps(x)) }
+        }
+        #[inline(always)]
+        unsafe fn load(from: *const f32) -> Self {
+            unsafe { Avx512(_mm512_loadu_ps(from)) }
+        }
+        #[inline(always)]
+        unsafe fn store(self, to: *mut f32) {
+            unsafe { _mm512_storeu_ps(to, self.0) }
+        }
+        #[inline(always)]
+        unsafe fn add(self, other: Self) -> Self {
+            unsafe { Avx512(_mm512_add_ps(self.0, other.0)) }
+        }
+        #[inline(always)]
+        unsafe fn sub(self, other: Self) -> Self {
+            unsafe { Avx512(_mm512_sub_ps(self.0, other.0)) }
+        }
+        #[inline(always)]
+        unsafe fn mul(self, other: Self) -> Self {
+            unsafe { Avx512(_mm512_mul_ps(self.0, other.0)) }
+        }
+        #[inline(always)]
+        unsafe fn div(self, other: Self) -> Self {
+            unsafe { Avx512(_mm512_div_ps(self.0, other.0)) }
+        }
+        #[inline(always)]
+        unsafe fn max(self, other: Self) -> Self {
+            unsafe { Avx512(_mm512_max_ps(self.0, other.0)) }
+        }
+        #[inline(always)]
+        unsafe fn min(self, other: Self) -> Self {
+            unsafe { Avx512(_mm512_min_ps(self.0, other.0)) }
+        }
+        #[inline(always)]
+        unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
+            unsafe { Avx512(_mm512_fmadd_ps(self.0, factor.0, addend.0)) }
+        }
+        #[inline(always)]
+        unsafe fn pow2(self) -> Self {
+            unsafe {
+                let n = _mm512_add_epi32(_mm512_cvtps_epi32(self.0), _mm512_set1_epi32(127));
+                Avx512(_mm512_castsi512_ps(_mm512_slli_epi32::<23>(n)))
+            }
+        }
+        #[inline(always)]
+        unsafe fn sum(self) -> f32 {
+            unsafe {
+                let low = _mm512_castps512_ps256(self.0);
+                sum8(_mm256_add_ps(low, _mm512_extractf32x8_ps::<1>(self.0)))
+            }
+        }
+        #[inline(always)]
+        unsafe fn largest(self) -> f32 {
+            unsafe {
+                let low = _mm512_castps512_ps256(self.0);
+                largest8(_mm256_max_ps(low, _mm512_extractf32x8_ps::<1>(self.0)))
+            }
+        }
+        #[inline(always)]
+        unsafe fn bf16(from: *const u8) -> (Self, Self) {
+            unsafe {
+                let pairs = _mm512_loadu_si512(from.cast());
+                let odd = _mm512_and_si512(pairs, _mm512_set1_epi32(0xffff_0000_u32 as i32));
+                (
+                    Avx512(_mm512_castsi512_ps(_mm512_slli_epi32::<16>(pairs))),
+                    Avx512(_mm512_castsi512_ps(odd)),
+                )
+            }
+        }
+        #[inline(always)]
+        unsafe fn fp4(from: *const u8, scale: f32) -> (Self, Self) {
+            unsafe {
+                let table = _mm512_loadu_ps(FP4.as_ptr());
+                let scale = _mm512_set1_ps(scale);
+                // The permutation reads four bits of each index.
+                let low = _mm512_cvtepu8_epi32(_mm_loadu_si128(from.cast()));
+                let high = _mm512_srli_epi32::<4>(low);
+                (
+                    Avx512(_mm512_mul_ps(_mm512_permutexvar_ps(low, table), scale)),
+                    Avx512(_mm512_mul_ps(_mm512_permutexvar_ps(high, table), scale)),
+                )
+            }
+        }
+    }
+
+    /// Eight FP4 values, times `scale`, of the low nibbles of eight 32-bit lanes.
+    #[inline(always)]
+    unsafe fn fp4_eight(nibbles: __m256i, scale: __m256) -> __m256 {
+        // SAFETY: AVX2 is there wherever these lanes are.
+        unsafe {
+            // The permutation reads three bits of each index; the fourth is the sign.
+            let size = _mm256_permutevar8x32_ps(_mm256_loadu_ps(FP4.as_ptr()), nibbles);
+            let sign = _mm256_slli_epi32::<28>(_mm256_and_si256(nibbles, _mm256_set1_epi32(8)));
+            _mm256_mul_ps(_mm256_xor_ps(size, _mm256_castsi256_ps(sign)), scale)
+        }
+    }
+
+    // SAFETY of all methods: the trait's contract.
+    impl Lanes for Avx2 {
+        const WIDE: bool = false;
+
+        #[inline(always)]
+        unsafe fn splat(x: f32) -> Self {
+            unsafe { Avx2(_mm256_set1_ps(x), _mm256_set1_ps(x)) }
+        }
+        #[inline(always)]
+        unsafe fn load(from: *const f32) -> Self {
+            unsafe { Avx2(_mm256_loadu_ps(from), _mm256_loadu_ps(from.add(8))) }
+        }
+        #[inline(always)]
+        unsafe fn store(self, to: *mut f32) {
+            unsafe {
+                _mm256_storeu_ps(to, self.0);
+                _mm256_storeu_ps(to.add(8), self.1);
+            }
+        }
+        #[inline(always)]
+        unsafe fn add(self, other: Self) -> Self {
+            unsafe { Avx2(_mm256_add_ps(self.0, other.0), _mm256_add_ps(self.1, other.1)) }
+        }
+        #[inline(always)]
+        unsafe fn sub(self, other: Self) -> Self {
+            unsafe { Avx2(_mm256_sub_ps(self.0, other.0), _mm256_sub_ps(self.1, other.1)) }
+        }
+        #[inline(always)]
+        unsafe fn mul(self, other: Self) -> Self {
+            unsafe { Avx2(_mm256_mul_ps(self.0, other.0), _mm256_mul_ps(self.1, other.1)) }
+        }
+        #[inline(always)]
+        unsafe fn div(self, other: Self) -> Self {
+            unsafe { Avx2(_mm256_div_ps(self.0, other.0), _mm256_div_ps(self.1, other.1)) }
+        }
+        #[inline(always)]
+        unsafe fn max(self, other: Self) -> Self {
+            unsafe { Avx2(_mm256_max_ps(self.0, other.0), _mm256_max_ps(self.1, other.1)) }
+        }
+        #[inline(always)]
+        unsafe fn min(self, other: Self) -> Self {
+            unsafe { Avx2(_mm256_min_ps(self.0, other.0), _mm256_min_ps(self.1, other.1)) }
+        }
+        #[inline(always)]
+        unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
+            unsafe {
+                Avx2(
+                    _mm256_fmadd_ps(self.0, factor.0, addend.0),
+                    _mm256_fmadd_ps(self.1, factor.1, addend.1),
+                )
+            }
+        }
+        #[inline(always)]
+        unsafe fn pow2(self) -> Self {
+            unsafe {
+                let bias = _mm256_set1_epi32(127);
+                let low = _mm256_add_epi32(_mm256_cvtps_epi32(self.0), bias);
+                let high = _mm256_add_epi32(_mm256_cvtps_epi32(self.1), bias);
+                Avx2(
+                    _mm256_castsi256_ps(_mm256_slli_epi32::<23>(low)),
+                    _mm256_castsi256_ps(_mm256_slli_epi32::<23>(high)),
+                )
+            }
+        }
+        #[inline(always)]
+        unsafe fn sum(self) -> f32 {
+            unsafe { sum8(_mm256_add_ps(self.0, self.1)) }
+        }
+        #[inline(always)]
+        unsafe fn largest(self) -> f32 {
+            unsafe { largest8(_mm256_max_ps(self.0, self.1)) }
+        }
+        #[inline(always)]
+        unsafe fn bf16(from: *const u8) -> (Self, Self) {
+            unsafe {
+                let low = _mm256_loadu_si256(from.cast());
+                let high = _mm256_loadu_si256(from.add(32).cast());
+                let mask = _mm256_set1_epi32(0xffff_0000_u32 as i32);
+                (
+                    Avx2(
+                        _mm256_castsi256_ps(_mm256_slli_epi32::<16>(low)),
+                        _mm256_castsi256_ps(_mm256_slli_epi32::<16>(high)),
+                    ),
+                    Avx2(
+                        _mm256_castsi256_ps(_mm256_and_si256(low, mask)),
+                        _mm256_castsi256_ps(_mm256_and_si256(high, mask)),
+                    ),
+                )
+            }
+        }
+        #[inline(always)]
+        unsafe fn fp4(from: *const u8, scale: f32) -> (Self, Self) {
+            unsafe {
+                let scale = _mm256_set1_ps(scale);
+                let low = _mm256_cvtepu8_epi32(_mm_loadl_epi64(from.cast()));
+                let high = _mm256_cvtepu8_epi32(_mm_loadl_epi64(from.add(8).cast()));
+                (
+                    Avx2(fp4_eight(low, scale), fp4_eight(high, scale)),
+                    Avx2(
+                        fp4_eight(_mm256_srli_epi32::<4>(low), scale),
+                        fp4_eight(_mm256_srli_epi32::<4>(high), scale),
+                    ),
+                )
+            }
+        }
+    }
+}

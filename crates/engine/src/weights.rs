@@ -1,0 +1,295 @@
+//! The checkpoint's tensors: safetensors files, mapped and checked. Names the file, the
+//! tensor, what was expected and the remedy for whatever is wrong. Experts stay where they
+//! are in the mapped file; only small tensors are copied.
+
+use memmap2::Mmap;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::ops::{Deref, Range};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::LoadError;
+
+const REFETCH: &str = "Fetch the file again";
+
+/// A part of a mapped file, or bytes of our own.
+#[derive(Clone)]
+pub enum Bytes {
+    Mapped(Arc<Mmap>, Range<usize>),
+    Owned(Vec<u8>),
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Bytes::Mapped(map, range) => &map[range.clone()],
+            Bytes::Owned(bytes) => bytes,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Entry {
+    dtype: String,
+    shape: Vec<usize>,
+    data_offsets: [usize; 2],
+}
+
+struct Tensor {
+    file: usize,
+    dtype: String,
+    shape: Vec<usize>,
+    range: Range<usize>,
+}
+
+/// All tensors of a checkpoint folder.
+pub struct Weights {
+    files: Vec<(PathBuf, Arc<Mmap>)>,
+    tensors: BTreeMap<String, Tensor>,
+}
+
+#[derive(Deserialize)]
+struct Index {
+    weight_map: BTreeMap<String, String>,
+}
+
+impl Weights {
+    /// The shards that model.safetensors.index.json names, else every *.safetensors file.
+    pub fn open(dir: &Path) -> Result<Weights, LoadError> {
+        let mut weights = Weights { files: Vec::new(), tensors: BTreeMap::new() };
+        for path in files(dir)? {
+            weights.add(path)?;
+        }
+        Ok(weights)
+    }
+
+    fn add(&mut self, path: PathBuf) -> Result<(), LoadError> {
+        let fail = |why: String| LoadError(format!("{}: {why}", path.display()));
+        let file = File::open(&path).map_err(|e| {
+            fail(format!("cannot be opened ({e}). {REFETCH}; the index names it as a part."))
+        })?;
+        // SAFETY: the map is read only; a file cut short by others while in use ends the
+        // process with SIGBUS, the price of not copying gigabytes.
+        let map = unsafe { Mmap::map(&file) }.map_err(|e| fail(format!("cannot be mapped: {e}")))?;
+        let (entries, data) = header(&map).map_err(fail)?;
+        let file = self.files.len();
+        for (name, entry) in entries {
+            let range = check_range(&entry, data, map.len())
+                .map_err(|why| fail(format!("tensor {name}: {why}")))?;
+            let tensor = Tensor { file, dtype: entry.dtype, shape: entry.shape, range };
+            if let Some(other) = self.tensors.insert(name.clone(), tensor) {
+                return Err(fail(format!(
+                    "tensor {name} stands in {} as well. Keep one checkpoint in a folder.",
+                    self.files[other.file].0.display()
+                )));
+            }
+        }
+        self.files.push((path, Arc::new(map)));
+        Ok(())
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
+    }
+
+    /// Bytes of all tensors.
+    pub fn bytes(&self) -> u64 {
+        self.tensors.values().map(|t| t.range.len() as u64).sum()
+    }
+
+    /// Numbers that were learned: an FP4 byte holds two, a scale none.
+    pub fn parameters(&self) -> u64 {
+        let count = |(name, t): (&String, &Tensor)| {
+            let numbers = t.shape.iter().product::<usize>() as u64;
+            match () {
+                () if name.ends_with("_blocks") => 2 * numbers,
+                () if name.ends_with("_scales") => 0,
+                () => numbers,
+            }
+        };
+        self.tensors.iter().map(count).sum()
+    }
+
+    /// A tensor of one of `dtypes`, of just this shape.
+    fn get(
+        &self,
+        name: &str,
+        dtypes: &[&str],
+        shape: &[usize],
+    ) -> Result<(&Tensor, Bytes), LoadError> {
+        let Some(tensor) = self.tensors.get(name) else {
+            let searched: Vec<_> = self.files.iter().map(|(p, _)| p.display().to_string()).collect();
+            return Err(LoadError(format!(
+                "{}: tensor {name} ({} {shape:?}) is missing. The checkpoint is incomplete, or \
+                 in another layout than the published one with packed MXFP4 experts: fetch all \
+                 of its *.safetensors files.",
+                searched.join(", "),
+                dtypes.join(" or "),
+            )));
+        };
+        let (path, map) = &self.files[tensor.file];
+        if !dtypes.contains(&tensor.dtype.as_str()) || tensor.shape != shape {
+            return Err(LoadError(format!(
+                "{}: tensor {name}: expected {} {shape:?}, found {} {:?}. Weights and \
+                 config.json must come from the same checkpoint: fetch both again.",
+                path.display(),
+                dtypes.join(" or "),
+                tensor.dtype,
+                tensor.shape,
+            )));
+        }
+        Ok((tensor, Bytes::Mapped(map.clone(), tensor.range.clone())))
+    }
+
+    /// Packed bytes, left where they are.
+    pub fn packed(&self, name: &str, shape: &[usize]) -> Result<Bytes, LoadError> {
+        Ok(self.get(name, &["U8"], shape)?.1)
+    }
+
+    /// bf16 stays in the file; f32 and f16 are copied as f32.
+    pub fn matrix(&self, name: &str, shape: [usize; 2]) -> Result<Values, LoadError> {
+        let (tensor, bytes) = self.get(name, &["BF16", "F32", "F16"], &shape)?;
+        Ok(match tensor.dtype.as_str() {
+            "BF16" => Values::Bf16(bytes),
+            other => Values::F32(widen(other, &bytes)),
+        })
+    }
+
+    /// A small tensor, copied as f32.
+    pub fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, LoadError> {
+        let (tensor, bytes) = self.get(name, &["BF16", "F32", "F16"], shape)?;
+        Ok(widen(&tensor.dtype, &bytes))
+    }
+
+    /// SHA-256 over `extra` and the weight files, each by its name and own SHA-256; the files
+    /// are hashed in parallel.
+    pub fn digest(&self, extra: &[PathBuf]) -> Result<String, LoadError> {
+        use rayon::prelude::*;
+        let small = extra.iter().map(|path| {
+            let bytes = std::fs::read(path)
+                .map_err(|e| LoadError(format!("{}: cannot be read ({e}).", path.display())))?;
+            Ok((file_name(path), hex(&Sha256::digest(bytes))))
+        });
+        let small: Vec<_> = small.collect::<Result<_, LoadError>>()?;
+        let large: Vec<_> = self
+            .files
+            .par_iter()
+            .map(|(path, map)| (file_name(path), hex(&Sha256::digest(&map[..]))))
+            .collect();
+        let mut all = Sha256::new();
+        for (name, digest) in small.into_iter().chain(large) {
+            all.update(format!("{digest}  {name}\n"));
+        }
+        Ok(hex(&all.finalize()))
+    }
+}
+
+/// A matrix as it will be kept.
+pub enum Values {
+    Bf16(Bytes),
+    F32(Vec<f32>),
+}
+
+fn widen(dtype: &str, bytes: &[u8]) -> Vec<f32> {
+    let pairs = bytes.chunks_exact(2).map(|b| [b[0], b[1]]);
+    match dtype {
+        "BF16" => pairs.map(|b| half::bf16::from_le_bytes(b).to_f32()).collect(),
+        "F16" => pairs.map(|b| half::f16::from_le_bytes(b).to_f32()).collect(),
+        _ => bytes
+            .chunks_exact(4)
+            .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+            .collect(),
+    }
+}
+
+fn files(dir: &Path) -> Result<Vec<PathBuf>, LoadError> {
+    let index = dir.join("model.safetensors.index.json");
+    if index.exists() {
+        let text = std::fs::read_to_string(&index);
+        let text = text.map_err(|e| LoadError(format!("{}: {e}. {REFETCH}.", index.display())))?;
+        let parsed: Index = serde_json::from_str(&text).map_err(|e| {
+            LoadError(format!("{}: is not an index of tensors ({e}). {REFETCH}.", index.display()))
+        })?;
+        let names: std::collections::BTreeSet<String> = parsed.weight_map.into_values().collect();
+        return Ok(names.iter().map(|name| dir.join(name)).collect());
+    }
+    let entries = std::fs::read_dir(dir)
+        .map_err(|e| LoadError(format!("{}: cannot be read as a folder ({e}).", dir.display())))?;
+    let mut found: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|e| e == "safetensors"))
+        .collect();
+    found.sort();
+    if found.is_empty() {
+        return Err(LoadError(format!(
+            "{}: holds no *.safetensors file. Fetch the checkpoint's weights into it; GGUF and \
+             PyTorch files are not read.",
+            dir.display()
+        )));
+    }
+    Ok(found)
+}
+
+/// The tensors of a file, and where their data begins.
+fn header(bytes: &[u8]) -> Result<(BTreeMap<String, Entry>, usize), String> {
+    if bytes.starts_with(b"version https://git-lfs") {
+        return Err("is a Git LFS pointer, not the weights. Run `git lfs pull`.".to_owned());
+    }
+    let short = |need: u64| {
+        format!("is cut short: {need} bytes of header, {} bytes in all. {REFETCH}.", bytes.len())
+    };
+    let Some((length, rest)) = bytes.split_first_chunk::<8>() else {
+        return Err(short(8));
+    };
+    let length = u64::from_le_bytes(*length);
+    let text = usize::try_from(length).ok().and_then(|length| rest.get(..length));
+    let text = text.ok_or_else(|| short(length))?;
+    let mut entries: BTreeMap<String, serde_json::Value> = serde_json::from_slice(text)
+        .map_err(|e| format!("has a header that is not safetensors' ({e}). {REFETCH}."))?;
+    entries.remove("__metadata__");
+    let entries = entries.into_iter().map(|(name, value)| {
+        let entry = serde_json::from_value(value)
+            .map_err(|e| format!("tensor {name} is described wrongly ({e}). {REFETCH}."))?;
+        Ok((name, entry))
+    });
+    Ok((entries.collect::<Result<_, String>>()?, 8 + text.len()))
+}
+
+/// Where an entry's bytes lie in the file.
+fn check_range(entry: &Entry, data: usize, length: usize) -> Result<Range<usize>, String> {
+    let [start, end] = entry.data_offsets;
+    let width = match entry.dtype.as_str() {
+        "U8" | "I8" | "BOOL" | "F8_E4M3" | "F8_E5M2" | "F8_E8M0" => 1,
+        "BF16" | "F16" | "U16" | "I16" => 2,
+        "F32" | "U32" | "I32" => 4,
+        "F64" | "U64" | "I64" => 8,
+        other => return Err(format!("has the unknown type {other}.")),
+    };
+    let bytes = entry.shape.iter().try_fold(width, |n: usize, &d| n.checked_mul(d));
+    if end.checked_sub(start) != bytes {
+        return Err(format!(
+            "{} {:?} does not fill its bytes {start}..{end}. {REFETCH}.",
+            entry.dtype, entry.shape
+        ));
+    }
+    match data.checked_add(end) {
+        Some(end) if end <= length => Ok(data + start..end),
+        _ => Err(format!(
+            "the file is cut short: it should reach byte {}, and has {length}. {REFETCH}.",
+            data.saturating_add(end)
+        )),
+    }
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
