@@ -9,8 +9,6 @@ use crate::LoadError;
 /// The file's own words; see `GptOssConfig` in transformers for the defaults.
 #[derive(Debug, Deserialize)]
 struct File {
-    model_type: Option<String>,
-    architectures: Option<Vec<String>>,
     num_hidden_layers: usize,
     hidden_size: usize,
     intermediate_size: usize,
