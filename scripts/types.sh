@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
-# Writes ui/src/types from the Rust types that cross the IPC boundary.
-# With --check it changes nothing and fails where the committed ones are stale.
+# Writes the window's types (ui/src/types) from the Rust that crosses into it.
+# With --check it changes nothing and fails when the committed files are stale.
 set -euo pipefail
-root="$(cd "$(dirname "$0")/.." && pwd)"
-cd "$root"
+cd "$(dirname "$0")/.."
+
 committed=ui/src/types
-if [ "${1:-}" = --check ]; then
-  fresh="$(mktemp -d)"
-  trap 'rm -rf "$fresh"' EXIT
-  TS_RS_EXPORT_DIR="$fresh" cargo test --locked --quiet --workspace export_bindings >/dev/null
-  if ! diff -r "$committed" "$fresh"; then
-    echo "ui/src/types is stale: run ./scripts/types.sh and commit the result" >&2
-    exit 1
-  fi
+if [ "${1:-}" = "--check" ]; then
+    fresh=$(mktemp -d)
+    trap 'rm -rf "$fresh"' EXIT
+    TS_RS_EXPORT_DIR="$fresh" cargo test --quiet --workspace --lib export_bindings >/dev/null
+    if ! diff -ru "$committed" "$fresh"; then
+        echo "types: $committed is stale; run ./scripts/types.sh and commit the result" >&2
+        exit 1
+    fi
 else
-  rm -rf "$committed"
-  TS_RS_EXPORT_DIR="$root/$committed" cargo test --quiet --workspace export_bindings >/dev/null
+    rm -rf "$committed"
+    cargo test --quiet --workspace --lib export_bindings >/dev/null
 fi
