@@ -108,16 +108,19 @@ def chain(weights, random):
         "<|channel|>": {"analysis": 12, "final": 11.5, "commentary": 9},
         "analysis": {"<|message|>": 12}, "final": {"<|message|>": 12}, "commentary": {"<|message|>": 12},
         "<|message|>": {"1": 12, "0": 12, " yes": 11, 0xE5: 11, "<|end|>": 8},
-        0xE5: {0x88: 12, " the": 8}, 0x88: {0xA4: 12}, 0xA4: {" is": 11, "<|end|>": 10},
+        0xE5: {0x88: 12, " the": 10}, 0x88: {0xA4: 12}, 0xA4: {" is": 11, "<|end|>": 10},
     }
     for i, word in enumerate(talk):
         follow[word] = {talk[(i * 5 + k) % len(talk)]: 11 for k in (1, 3, 7)}
         follow[word] |= {"<|end|>": 10, "<|return|>": 8, 0xE5: 9}
     hidden = BABBLER["hidden_size"]
     embedding = torch.randn(BABBLER["vocab_size"], hidden, generator=random)
+    number = lambda token: token if isinstance(token, int) else ids[token]  # noqa: E731
+    # Tokens with successors are at right angles, so that none calls up another's.
+    chained = [number(token) for token in follow]
+    embedding[chained] = torch.linalg.qr(embedding[chained].T).Q.T
     embedding = embedding / embedding.norm(dim=1, keepdim=True) * math.sqrt(hidden)
     head = torch.zeros(BABBLER["vocab_size"], hidden)
-    number = lambda token: token if isinstance(token, int) else ids[token]  # noqa: E731
     for token, nexts in follow.items():
         for other, logit in nexts.items():
             head[number(other)] += embedding[number(token)] * logit / hidden

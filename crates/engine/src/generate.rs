@@ -64,7 +64,11 @@ pub(crate) fn load(dir: &Path) -> Result<(ModelInfo, Loaded), LoadError> {
     let (vocabulary, model) = (vocabulary?, model?);
     let name = dir.canonicalize().unwrap_or(dir.to_owned());
     let info = ModelInfo {
-        name: name.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        name: name
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned(),
         digest: weights.digest(&hashed)?,
         device: "cpu".to_owned(),
         bytes: weights.bytes(),
@@ -73,9 +77,24 @@ pub(crate) fn load(dir: &Path) -> Result<(ModelInfo, Loaded), LoadError> {
         vocab: config.vocab as u32,
         context_tokens: config.context as u32,
     };
-    let active_max = if info.bytes < SMALL_BYTES { ACTIVE_MAX_SMALL } else { ACTIVE_MAX };
-    let prefix = Mutex::new(Cached { tokens: Vec::new(), kv: Kv::new(&config) });
-    Ok((info, Loaded { model, vocabulary, active_max, prefix }))
+    let active_max = if info.bytes < SMALL_BYTES {
+        ACTIVE_MAX_SMALL
+    } else {
+        ACTIVE_MAX
+    };
+    let prefix = Mutex::new(Cached {
+        tokens: Vec::new(),
+        kv: Kv::new(&config),
+    });
+    Ok((
+        info,
+        Loaded {
+            model,
+            vocabulary,
+            active_max,
+            prefix,
+        },
+    ))
 }
 
 impl Loaded {
@@ -136,13 +155,23 @@ impl Loaded {
                 tokens.len()
             )));
         }
-        let same = cached.tokens.iter().zip(&tokens).take_while(|(a, b)| a == b).count();
+        let same = cached
+            .tokens
+            .iter()
+            .zip(&tokens)
+            .take_while(|(a, b)| a == b)
+            .count();
         let reused = same.min(cached.kv.len());
         cached.kv.truncate(reused);
         cached.tokens.truncate(reused);
         for chunk in tokens[reused..].chunks(CHUNK) {
-            let part = Part { kv: &mut cached.kv, tokens: chunk, logits: false };
-            self.model.forward(None, &mut [part], &|| cancel.is_cancelled())?;
+            let part = Part {
+                kv: &mut cached.kv,
+                tokens: chunk,
+                logits: false,
+            };
+            self.model
+                .forward(None, &mut [part], &|| cancel.is_cancelled())?;
             cached.tokens.extend_from_slice(chunk);
         }
         on_event(Event::PrefixReady {
@@ -162,7 +191,7 @@ impl Loaded {
         on_event: &mut dyn FnMut(Event),
     ) -> Option<Active<'a>> {
         let encoded = harmony::user(&self.vocabulary, &request.user);
-        let pending = encoded.as_ref().map(Vec::clone).unwrap_or_default();
+        let pending = encoded.clone().unwrap_or_default();
         let active = Active {
             index,
             request,
@@ -223,9 +252,15 @@ impl Loaded {
             if logits {
                 asking.push(i);
             }
-            parts.push(Part { kv: &mut a.kv, tokens: &a.pending[..counts[i]], logits });
+            parts.push(Part {
+                kv: &mut a.kv,
+                tokens: &a.pending[..counts[i]],
+                logits,
+            });
         }
-        let logits = self.model.forward(Some(shared), &mut parts, &|| cancel.is_cancelled())?;
+        let logits = self
+            .model
+            .forward(Some(shared), &mut parts, &|| cancel.is_cancelled())?;
         if cancel.is_cancelled() {
             return Err(GenerateError::Cancelled);
         }
@@ -233,7 +268,10 @@ impl Loaded {
             a.pending.drain(..count);
         }
         let mut ended = vec![false; active.len()];
-        for (i, logits) in asking.iter().zip(logits.chunks_exact(self.model.config.vocab)) {
+        for (i, logits) in asking
+            .iter()
+            .zip(logits.chunks_exact(self.model.config.vocab))
+        {
             ended[*i] = self.advance(&mut active[*i], logits, shared, on_event)?;
         }
         let mut ended = ended.into_iter();
@@ -257,7 +295,11 @@ impl Loaded {
         }
         let step = a.parser.push(piece);
         if let Some((channel, text)) = step.text {
-            on_event(Event::Text { index: a.index, channel, text });
+            on_event(Event::Text {
+                index: a.index,
+                channel,
+                text,
+            });
         }
         let room = self.model.config.context - shared.len() - a.kv.len();
         let finish = match step.finish {
@@ -270,7 +312,11 @@ impl Loaded {
             return Ok(false);
         };
         if let Some((channel, text)) = a.parser.flush() {
-            on_event(Event::Text { index: a.index, channel, text });
+            on_event(Event::Text {
+                index: a.index,
+                channel,
+                text,
+            });
         }
         a.finish(finish, shared, on_event);
         Ok(true)
@@ -289,7 +335,10 @@ impl Active<'_> {
             generated_tokens: self.generated,
             latency_ms: elapsed_ms(self.started),
         };
-        on_event(Event::Finished { index: self.index, reply });
+        on_event(Event::Finished {
+            index: self.index,
+            reply,
+        });
     }
 }
 

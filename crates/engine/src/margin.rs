@@ -59,7 +59,8 @@ impl Margin {
 
 /// Whether some alternative begins with the text, or the text with it.
 fn fits(side: &[Vec<u8>], text: &[u8]) -> bool {
-    side.iter().any(|a| a.starts_with(text) || text.starts_with(a))
+    side.iter()
+        .any(|a| a.starts_with(text) || text.starts_with(a))
 }
 
 /// The pieces with which `text` still fits the side.
@@ -83,4 +84,78 @@ fn continuations(v: &Vocabulary, side: &[Vec<u8>], text: &[u8]) -> HashSet<u32> 
 fn log_sum_exp(values: impl Iterator<Item = f64> + Clone) -> f64 {
     let most = values.clone().fold(f64::NEG_INFINITY, f64::max);
     most + values.map(|v| (v - most).exp()).sum::<f64>().ln()
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::testing::o200k;
+
+    /// The margin after an answer under logits that are the id modulo 7, checked against every
+    /// piece of the vocabulary tried by the definition.
+    fn check(over: &[&str], under: &[&str], answer: &str) -> Option<f64> {
+        let sides = Alternatives {
+            over: over.iter().map(|s| (*s).to_owned()).collect(),
+            under: under.iter().map(|s| (*s).to_owned()).collect(),
+        };
+        let logits: Vec<f32> = (0..201_088).map(|id| (id % 7) as f32).collect();
+        let mut margin = Margin::new(&sides);
+        let mut text = Vec::new();
+        for id in o200k().encode(answer).unwrap() {
+            let piece = bytes(id).unwrap();
+            let was_open = margin.open;
+            margin.push(o200k(), &logits, piece);
+            if let (true, Some(value)) = (was_open, margin.value) {
+                assert!((value - by_definition(&sides, &text, &logits)).abs() < 1e-9);
+            }
+            text.extend_from_slice(piece);
+        }
+        margin.value
+    }
+
+    fn bytes(id: u32) -> Option<&'static [u8]> {
+        match o200k().piece(id) {
+            crate::vocabulary::Piece::Text(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    fn by_definition(sides: &Alternatives, text: &[u8], logits: &[f32]) -> f64 {
+        let mut sums = [0.0, 0.0];
+        for id in 0..logits.len() as u32 {
+            let Some(piece) = bytes(id) else { continue };
+            let next = [text, piece].concat();
+            let on = |side: &[String]| {
+                side.iter()
+                    .any(|a| a.as_bytes().starts_with(&next) || next.starts_with(a.as_bytes()))
+            };
+            let share = f64::from(logits[id as usize]).exp();
+            match (on(&sides.over), on(&sides.under)) {
+                (true, false) => sums[0] += share,
+                (false, true) => sums[1] += share,
+                _ => {}
+            }
+        }
+        sums[0].ln() - sums[1].ln()
+    }
+
+    #[test]
+    fn decides_at_the_first_token_of_one_side() {
+        assert!(check(&["1"], &["0"], "1").is_some());
+        assert!(check(&["1"], &["0"], "0 because").is_some());
+        let (yes, no) = ("{\"violation\": 1", "{\"violation\": 0");
+        assert!(check(&[yes], &[no], "{\"violation\": 1, \"rule_ids\": []}").is_some());
+        assert!(check(&["VIOLATES", "SP2"], &["SAFE", "SP0"], "SP0").is_some());
+        assert!(check(&["违规"], &["不违规"], "不违规：第二条").is_some());
+    }
+
+    #[test]
+    fn nothing_decides_where_the_answer_leaves_both_sides() {
+        assert_eq!(check(&["1"], &["0"], "```json"), None);
+        assert_eq!(check(&["1"], &["0"], ""), None);
+        assert_eq!(check(&["1"], &[], "1"), None);
+        assert_eq!(check(&["same"], &["same"], "same"), None);
+    }
 }

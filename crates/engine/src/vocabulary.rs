@@ -52,7 +52,9 @@ impl Vocabulary {
         let path = dir.join("tokenizer.json");
         let fail = |why: String| LoadError(format!("{}: {why}", path.display()));
         let text = std::fs::read_to_string(&path).map_err(|e| {
-            fail(format!("cannot be read ({e}). Fetch the checkpoint's tokenizer.json."))
+            fail(format!(
+                "cannot be read ({e}). Fetch the checkpoint's tokenizer.json."
+            ))
         })?;
         let json = serde_json::from_str(&text)
             .map_err(|e| fail(format!("is not JSON ({e}). Fetch the file again.")))?;
@@ -67,9 +69,11 @@ impl Vocabulary {
         mut stops: Vec<u32>,
     ) -> Result<Vocabulary, String> {
         if !json["decoder"].to_string().contains("\"ByteLevel\"") {
-            return Err("does not decode at byte level, as gpt-oss' tokenizer does. Use the \
+            return Err(
+                "does not decode at byte level, as gpt-oss' tokenizer does. Use the \
                         tokenizer.json that belongs to the weights."
-                .to_owned());
+                    .to_owned(),
+            );
         }
         let added = added_tokens(&json)?;
         // The tokenizer matches added tokens wherever they stand in a text, and templates may
@@ -85,7 +89,12 @@ impl Vocabulary {
             .map_err(|e| format!("is not a tokenizer ({e}). Fetch the file again."))?;
         drop(json);
         let pieces = text.get_vocab(false);
-        let largest = pieces.values().chain(added.values()).max().copied().unwrap_or(0);
+        let largest = pieces
+            .values()
+            .chain(added.values())
+            .max()
+            .copied()
+            .unwrap_or(0);
         if largest as usize >= size {
             return Err(format!(
                 "holds token id {largest}, but config.json's vocab_size is {size}. Weights, \
@@ -93,21 +102,32 @@ impl Vocabulary {
             ));
         }
         let bytes = piece_bytes(&pieces, size);
-        let mut sorted: Vec<u32> =
-            (0..size as u32).filter(|&id| bytes[id as usize].is_some()).collect();
+        let mut sorted: Vec<u32> = (0..size as u32)
+            .filter(|&id| bytes[id as usize].is_some())
+            .collect();
         sorted.sort_by(|&a, &b| bytes[a as usize].cmp(&bytes[b as usize]));
-        let singles = sorted.iter().filter(|&&id| matches!(&bytes[id as usize], Some(b) if b.len() == 1));
+        let singles = sorted
+            .iter()
+            .filter(|&&id| matches!(&bytes[id as usize], Some(b) if b.len() == 1));
         if singles.count() < 256 {
-            return Err("has no token for some bytes, so that texts would lose them. Use the \
+            return Err(
+                "has no token for some bytes, so that texts would lose them. Use the \
                         tokenizer.json that belongs to the weights."
-                .to_owned());
+                    .to_owned(),
+            );
         }
         let control = Control::find(&added)?;
         let named = ["<|return|>", "<|call|>", "<|endoftext|>"];
         stops.extend(named.iter().filter_map(|name| added.get(*name)));
         // `<|end|>` ends a message, whatever a configuration says of it.
         stops.retain(|&id| id != control.end);
-        Ok(Vocabulary { text, bytes, sorted, control, stops })
+        Ok(Vocabulary {
+            text,
+            bytes,
+            sorted,
+            control,
+            stops,
+        })
     }
 
     /// Encodes ordinary text. Fails only where the tokenizer's pattern gives up on a text.
@@ -166,14 +186,19 @@ impl Control {
 }
 
 fn added_tokens(json: &Value) -> Result<HashMap<String, u32>, String> {
-    let entries = json["added_tokens"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let entries = json["added_tokens"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
     let pair = |entry: &Value| {
         let id = u32::try_from(entry["id"].as_u64()?).ok()?;
         Some((entry["content"].as_str()?.to_owned(), id))
     };
     entries
         .iter()
-        .map(|entry| pair(entry).ok_or(format!("has an added token without id or content: {entry}")))
+        .map(|entry| {
+            pair(entry).ok_or(format!("has an added token without id or content: {entry}"))
+        })
         .collect()
 }
 
@@ -188,7 +213,10 @@ fn generation_ends(dir: &Path) -> Result<Vec<u32>, LoadError> {
         return Ok(Vec::new());
     };
     let file: File = serde_json::from_str(&text).map_err(|e| {
-        LoadError(format!("{}: cannot be understood ({e}). Fetch the file again.", path.display()))
+        LoadError(format!(
+            "{}: cannot be understood ({e}). Fetch the file again.",
+            path.display()
+        ))
     })?;
     Ok(file.eos_token_id.map(Ids::into_vec).unwrap_or_default())
 }

@@ -14,15 +14,25 @@ fn engine() -> Engine {
 }
 
 fn prefix(policy: &str) -> Prefix {
-    Prefix { effort: Effort::Low, developer: format!("# Instructions\n\n{policy}") }
+    Prefix {
+        effort: Effort::Low,
+        developer: format!("# Instructions\n\n{policy}"),
+    }
 }
 
 fn request(i: u64) -> Request {
     Request {
         user: format!("case {i}{}", " and so on".repeat(i as usize % 5 * 3)),
-        sampling: Sampling::Seeded { seed: i, temperature: 1.0, top_p: 1.0 },
+        sampling: Sampling::Seeded {
+            seed: i,
+            temperature: 1.0,
+            top_p: 1.0,
+        },
         tokens_max: 200,
-        alternatives: Alternatives { over: vec!["1".to_owned()], under: vec!["0".to_owned()] },
+        alternatives: Alternatives {
+            over: vec!["1".to_owned()],
+            under: vec!["0".to_owned()],
+        },
     }
 }
 
@@ -33,11 +43,18 @@ fn requests(n: u64) -> Vec<Request> {
 /// All replies in the order of the requests, and all events.
 fn run(engine: &Engine, prefix: &Prefix, requests: &[Request]) -> (Vec<Reply>, Vec<Event>) {
     let mut events = Vec::new();
-    engine.generate(prefix, requests, &Cancel::default(), &mut |e| events.push(e)).unwrap();
+    engine
+        .generate(prefix, requests, &Cancel::default(), &mut |e| {
+            events.push(e)
+        })
+        .unwrap();
     let mut replies = vec![None; requests.len()];
     for event in &events {
         if let Event::Finished { index, reply } = event {
-            assert!(replies[*index].replace(reply.clone()).is_none(), "finished twice");
+            assert!(
+                replies[*index].replace(reply.clone()).is_none(),
+                "finished twice"
+            );
         }
     }
     (replies.into_iter().map(Option::unwrap).collect(), events)
@@ -47,14 +64,25 @@ fn run(engine: &Engine, prefix: &Prefix, requests: &[Request]) -> (Vec<Reply>, V
 fn said(reply: &Reply) -> (String, Option<String>, Finish, Option<u64>, u32, u32) {
     let margin = reply.margin.map(f64::to_bits);
     let (analysis, answer) = (reply.analysis.clone(), reply.answer.clone());
-    (analysis, answer, reply.finish.clone(), margin, reply.prompt_tokens, reply.generated_tokens)
+    (
+        analysis,
+        answer,
+        reply.finish.clone(),
+        margin,
+        reply.prompt_tokens,
+        reply.generated_tokens,
+    )
 }
 
 #[test]
 fn replies_do_not_depend_on_the_batch() {
     let engine = engine();
     let policy = prefix("Nothing that smells.");
-    let all: Vec<_> = run(&engine, &policy, &requests(40)).0.iter().map(said).collect();
+    let all: Vec<_> = run(&engine, &policy, &requests(40))
+        .0
+        .iter()
+        .map(said)
+        .collect();
     // The fixture must show what the test is about.
     assert!(all.iter().filter(|r| r.2 == Finish::Stop).count() > 20);
     assert!(all.iter().filter(|r| r.3.is_some()).count() > 5);
@@ -64,7 +92,11 @@ fn replies_do_not_depend_on_the_batch() {
     }
     let mut backwards = requests(40);
     backwards.reverse();
-    let mut some: Vec<_> = run(&engine, &policy, &backwards).0.iter().map(said).collect();
+    let mut some: Vec<_> = run(&engine, &policy, &backwards)
+        .0
+        .iter()
+        .map(said)
+        .collect();
     some.reverse();
     assert_eq!(some, all);
 }
@@ -72,13 +104,20 @@ fn replies_do_not_depend_on_the_batch() {
 #[test]
 fn replies_do_not_depend_on_the_cache() {
     let warm = engine();
-    let policies = ["One long policy: a b c d e f g.", "One long policy: a b x d e f g.", "Two."];
+    let policies = [
+        "One long policy: a b c d e f g.",
+        "One long policy: a b x d e f g.",
+        "Two.",
+    ];
     let (replies, _) = run(&warm, &prefix(policies[0]), &requests(3));
     assert!(replies.iter().all(|r| r.reused_tokens < r.prompt_tokens));
     for policy in policies {
         let (again, events) = run(&warm, &prefix(policy), &requests(9));
         let (fresh, _) = run(&engine(), &prefix(policy), &requests(9));
-        assert_eq!(again.iter().map(said).collect::<Vec<_>>(), fresh.iter().map(said).collect::<Vec<_>>());
+        assert_eq!(
+            again.iter().map(said).collect::<Vec<_>>(),
+            fresh.iter().map(said).collect::<Vec<_>>()
+        );
         let Event::PrefixReady { tokens, reused, .. } = events[0] else {
             panic!("the prefix comes first");
         };
@@ -93,11 +132,17 @@ fn replies_do_not_depend_on_the_cache() {
 #[test]
 fn replies_do_not_depend_on_the_threads() {
     let with = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
         pool.install(|| run(&engine(), &prefix("Nothing."), &requests(20)).0)
     };
     let (one, two) = (with(1), with(2));
-    assert_eq!(one.iter().map(said).collect::<Vec<_>>(), two.iter().map(said).collect::<Vec<_>>());
+    assert_eq!(
+        one.iter().map(said).collect::<Vec<_>>(),
+        two.iter().map(said).collect::<Vec<_>>()
+    );
 }
 
 #[test]
@@ -105,13 +150,21 @@ fn seeds_differ_and_greedy_repeats() {
     let engine = engine();
     let policy = prefix("Nothing.");
     let seeded = |seed| Request {
-        sampling: Sampling::Seeded { seed, temperature: 1.0, top_p: 1.0 },
+        sampling: Sampling::Seeded {
+            seed,
+            temperature: 1.0,
+            top_p: 1.0,
+        },
         ..request(0)
     };
     let (replies, _) = run(&engine, &policy, &[seeded(1), seeded(2), seeded(1)]);
     assert_eq!(said(&replies[0]), said(&replies[2]));
     assert_ne!(said(&replies[0]), said(&replies[1]));
-    let greedy = Request { sampling: Sampling::Greedy, tokens_max: 30, ..request(0) };
+    let greedy = Request {
+        sampling: Sampling::Greedy,
+        tokens_max: 30,
+        ..request(0)
+    };
     let (replies, _) = run(&engine, &policy, &[greedy.clone(), greedy]);
     assert_eq!(said(&replies[0]), said(&replies[1]));
 }
@@ -121,14 +174,21 @@ fn streamed_text_adds_up_to_the_reply() {
     let (replies, events) = run(&engine(), &prefix("Nothing."), &requests(60));
     let streamed = |wanted: usize, of: Channel| -> String {
         let texts = events.iter().filter_map(|event| match event {
-            Event::Text { index, channel, text } if *index == wanted && *channel == of => Some(&**text),
+            Event::Text {
+                index,
+                channel,
+                text,
+            } if *index == wanted && *channel == of => Some(&**text),
             _ => None,
         });
         texts.collect()
     };
     for (i, reply) in replies.iter().enumerate() {
         assert_eq!(streamed(i, Channel::Analysis), reply.analysis);
-        assert_eq!(streamed(i, Channel::Final), reply.answer.clone().unwrap_or_default());
+        assert_eq!(
+            streamed(i, Channel::Final),
+            reply.answer.clone().unwrap_or_default()
+        );
     }
     // The fixture's replies hold a character that comes in three tokens, whole and broken.
     let all: String = replies.iter().map(|r| r.analysis.as_str()).collect();
@@ -150,7 +210,13 @@ fn a_reply_is_cut_at_its_bound() {
         }
     }
     assert_eq!(replies[0].finish, Finish::Length);
-    assert!(replies.iter().filter(|r| r.finish == Finish::Length).count() > 3);
+    assert!(
+        replies
+            .iter()
+            .filter(|r| r.finish == Finish::Length)
+            .count()
+            > 3
+    );
 }
 
 #[test]
@@ -163,14 +229,27 @@ fn the_context_bounds_prefix_prompt_and_reply() {
     let Err(GenerateError::TooLong(message)) = result else {
         panic!("{result:?}");
     };
-    assert!(message.contains("context is 1024 tokens") && message.contains("Shorten"), "{message}");
+    assert!(
+        message.contains("context is 1024 tokens") && message.contains("Shorten"),
+        "{message}"
+    );
 
-    let long = Request { user: "y".repeat(900), ..request(0) };
+    let long = Request {
+        user: "y".repeat(900),
+        ..request(0)
+    };
     let (replies, _) = run(&engine, &prefix("Short."), &[long, request(1)]);
-    let Finish::PromptTooLong { prompt_tokens, context_tokens } = replies[0].finish else {
+    let Finish::PromptTooLong {
+        prompt_tokens,
+        context_tokens,
+    } = replies[0].finish
+    else {
         panic!("{:?}", replies[0].finish);
     };
-    assert_eq!((prompt_tokens, context_tokens), (replies[0].prompt_tokens, context));
+    assert_eq!(
+        (prompt_tokens, context_tokens),
+        (replies[0].prompt_tokens, context)
+    );
     assert!(prompt_tokens >= context);
     assert_ne!(replies[1].generated_tokens, 0);
 
@@ -179,7 +258,11 @@ fn the_context_bounds_prefix_prompt_and_reply() {
     let frame = engine.prompt_tokens(&prefix, "");
     let room = 3;
     let user = "y".repeat((context - frame - room) as usize);
-    let fitting = Request { user: user.clone(), tokens_max: 500, ..request(5) };
+    let fitting = Request {
+        user: user.clone(),
+        tokens_max: 500,
+        ..request(5)
+    };
     assert_eq!(engine.prompt_tokens(&prefix, &user), context - room);
     let (replies, _) = run(&engine, &prefix, &[fitting]);
     assert_eq!(replies[0].finish, Finish::Length);
@@ -190,7 +273,11 @@ fn the_context_bounds_prefix_prompt_and_reply() {
 fn a_cancelled_generation_stops_and_leaves_the_engine_sound() {
     let engine = engine();
     let policy = prefix("Nothing that smells.");
-    let expected: Vec<_> = run(&engine, &policy, &requests(9)).0.iter().map(said).collect();
+    let expected: Vec<_> = run(&engine, &policy, &requests(9))
+        .0
+        .iter()
+        .map(said)
+        .collect();
 
     let cancel = Cancel::default();
     let mut after = 0;
@@ -208,9 +295,15 @@ fn a_cancelled_generation_stops_and_leaves_the_engine_sound() {
     let cancelled = Cancel::default();
     cancelled.cancel();
     let other = prefix("Another.");
-    let result = engine.generate(&other, &requests(1), &cancelled, &mut |_| panic!("no events"));
+    let result = engine.generate(&other, &requests(1), &cancelled, &mut |_| {
+        panic!("no events")
+    });
     assert!(matches!(result, Err(GenerateError::Cancelled)));
-    let again: Vec<_> = run(&engine, &policy, &requests(9)).0.iter().map(said).collect();
+    let again: Vec<_> = run(&engine, &policy, &requests(9))
+        .0
+        .iter()
+        .map(said)
+        .collect();
     assert_eq!(again, expected);
 }
 

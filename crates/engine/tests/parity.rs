@@ -12,11 +12,15 @@ struct Prompt {
 }
 
 fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/parity").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../fixtures/parity")
+        .join(name)
 }
 
 fn largest(logits: &[f32]) -> usize {
-    (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b])).unwrap()
+    (0..logits.len())
+        .max_by(|&a, &b| logits[a].total_cmp(&logits[b]))
+        .unwrap()
 }
 
 fn check(name: &str) {
@@ -31,8 +35,15 @@ fn check(name: &str) {
         let apart = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         let tokens = prompt.tokens.len();
         println!("{name}, {tokens} tokens: at most {apart:.6} apart");
-        assert!(apart < 0.01, "{name}, {tokens} tokens: logits are {apart} apart");
-        assert_eq!(largest(&logits), largest(&prompt.logits), "{name}, {tokens} tokens");
+        assert!(
+            apart < 0.01,
+            "{name}, {tokens} tokens: logits are {apart} apart"
+        );
+        assert_eq!(
+            largest(&logits),
+            largest(&prompt.logits),
+            "{name}, {tokens} tokens"
+        );
     }
 }
 
@@ -58,7 +69,14 @@ fn the_checkpoint_with_a_tokenizer() {
 
 #[test]
 fn tokens_that_cannot_be_are_errors() {
-    let message = |tokens: &[u32]| engine::last_logits(&fixture("alpha"), tokens).unwrap_err().0;
+    let message = |tokens: &[u32]| {
+        engine::last_logits(&fixture("alpha"), tokens)
+            .unwrap_err()
+            .0
+    };
     assert!(message(&[]).contains("0 tokens given"));
-    assert!(message(&[3, 211]).contains("token 211 is outside of the vocabulary: ids run from 0 to 210"));
+    assert!(
+        message(&[3, 211])
+            .contains("token 211 is outside of the vocabulary: ids run from 0 to 210")
+    );
 }
