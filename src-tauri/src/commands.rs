@@ -107,17 +107,21 @@ async fn evaluate(
     on_event: Channel<RunEvent>,
 ) -> Reply<()> {
     let studio = host.studio().await?;
-    studio.evaluate(request, to_window(on_event)).await
+    studio.evaluate(request, to_window(on_event)).await?;
+    Ok(())
 }
 
 #[tauri::command]
 async fn resume(host: State<'_, Host>, run: RunId, on_event: Channel<RunEvent>) -> Reply<()> {
-    host.studio().await?.resume(run, to_window(on_event)).await
+    let studio = host.studio().await?;
+    studio.resume(run, to_window(on_event)).await?;
+    Ok(())
 }
 
 #[tauri::command]
 async fn cancel(host: State<'_, Host>) -> Reply<()> {
-    host.studio().await?.cancel().await
+    host.studio().await?.cancel();
+    Ok(())
 }
 
 #[tauri::command]
@@ -146,7 +150,8 @@ async fn trace(
 
 #[tauri::command]
 async fn watch_trace(host: State<'_, Host>, case: Option<String>) -> Reply<()> {
-    host.studio().await?.watch_trace(case).await
+    host.studio().await?.watch_trace(case);
+    Ok(())
 }
 
 #[tauri::command]
@@ -161,7 +166,9 @@ async fn restore(host: State<'_, Host>, run: RunId) -> Reply<String> {
 
 #[tauri::command]
 async fn select_model(host: State<'_, Host>, id: String) -> Reply<WorkspaceView> {
-    host.studio().await?.select_model(&id).await
+    let studio = host.studio().await?;
+    studio.select_model(&id).await?;
+    studio.workspace().await
 }
 
 #[tauri::command]

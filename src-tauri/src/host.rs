@@ -3,8 +3,8 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use studio::Studio;
 use studio::view::{Code, Failure, WorkspaceEvent};
+use studio::{Options, Studio, Watch};
 use tokio::sync::Mutex;
 
 type Listener = Arc<dyn Fn(WorkspaceEvent) + Send + Sync>;
@@ -15,8 +15,10 @@ pub struct Host {
 
 struct State {
     root: Option<PathBuf>,
-    studio: Option<Arc<Studio>>,
+    studio: Option<Studio>,
     listener: Option<Listener>,
+    /// Reports to `listener` for as long as it is kept.
+    watch: Option<Watch>,
 }
 
 impl Host {
@@ -25,6 +27,7 @@ impl Host {
             root,
             studio: None,
             listener: None,
+            watch: None,
         };
         Host {
             state: Mutex::new(state),
@@ -32,7 +35,7 @@ impl Host {
     }
 
     /// The open studio. Calls that come while it opens wait for it.
-    pub async fn studio(&self) -> Result<Arc<Studio>, Failure> {
+    pub async fn studio(&self) -> Result<Studio, Failure> {
         let mut state = self.state.lock().await;
         if let Some(studio) = &state.studio {
             return Ok(studio.clone());
@@ -42,17 +45,21 @@ impl Host {
             message: "No workspace is open. Pick a folder that holds policies/ and fixtures/."
                 .into(),
         })?;
-        let studio = Arc::new(Studio::open(&root).await?);
+        let studio = Studio::open(&root, Options::default()).await?;
         state.replace(studio.clone());
         Ok(studio)
     }
 
     /// Opens another workspace; the present one stays open where that fails.
-    pub async fn open(&self, root: PathBuf) -> Result<Arc<Studio>, Failure> {
-        let studio = Arc::new(Studio::open(&root).await?);
+    pub async fn open(&self, root: PathBuf) -> Result<Studio, Failure> {
+        let studio = Studio::open(&root, Options::default()).await?;
         let mut state = self.state.lock().await;
         state.root = Some(root);
-        state.replace(studio.clone());
+        let former = state.replace(studio.clone());
+        drop(state);
+        if let Some(former) = former {
+            former.close().await;
+        }
         Ok(studio)
     }
 
@@ -66,21 +73,32 @@ impl Host {
         state.listener = Some(Arc::new(listener));
         state.listen()
     }
+
+    /// Stops what runs and closes the database in good order.
+    pub async fn close(&self) {
+        let studio = self.state.lock().await.studio.take();
+        if let Some(studio) = studio {
+            studio.close().await;
+        }
+    }
 }
 
 impl State {
-    fn replace(&mut self, studio: Arc<Studio>) {
-        self.studio = Some(studio);
+    fn replace(&mut self, studio: Studio) -> Option<Studio> {
+        let former = self.studio.replace(studio);
         if let Err(failure) = self.listen() {
-            tracing::warn!("changes made outside will not be noticed: {}", failure.message);
+            tracing::warn!("changes made outside go unnoticed: {}", failure.message);
         }
+        former
     }
 
-    fn listen(&self) -> Result<(), Failure> {
+    fn listen(&mut self) -> Result<(), Failure> {
+        self.watch = None;
         let (Some(studio), Some(listener)) = (&self.studio, &self.listener) else {
             return Ok(());
         };
         let listener = listener.clone();
-        studio.watch(move |event| listener(event))
+        self.watch = Some(studio.watch(move |event| listener(event))?);
+        Ok(())
     }
 }

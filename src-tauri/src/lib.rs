@@ -4,11 +4,16 @@
 mod commands;
 mod host;
 mod session;
+#[cfg(test)]
+mod tests;
 mod window;
 
 use std::path::PathBuf;
 use std::sync::Mutex;
-use tauri::{App, Manager};
+use std::time::Duration;
+use tauri::{App, AppHandle, Manager, RunEvent};
+
+const CLOSE_MAX: Duration = Duration::from_secs(2);
 
 pub const HELP: &str = "\
 Usage: touchstone-desktop [WORKSPACE]
@@ -28,7 +33,24 @@ pub fn run(workspace: Option<PathBuf>) -> tauri::Result<()> {
         .invoke_handler(commands::handler())
         .on_window_event(window::on_event)
         .setup(move |app| Ok(set_up(app, workspace)?))
-        .run(tauri::generate_context!())
+        .build(tauri::generate_context!())?
+        .run(|app, event| {
+            if let RunEvent::Exit = event {
+                close(app);
+            }
+        });
+    Ok(())
+}
+
+/// A database that does not close in time is opened again as after a crash, losing nothing
+/// but the cases in flight.
+fn close(app: &AppHandle) {
+    let host = app.state::<host::Host>();
+    tauri::async_runtime::block_on(async {
+        if tokio::time::timeout(CLOSE_MAX, host.close()).await.is_err() {
+            tracing::warn!("the studio did not close within {CLOSE_MAX:?}");
+        }
+    });
 }
 
 fn set_up(app: &App, asked: Option<PathBuf>) -> tauri::Result<()> {
@@ -36,9 +58,10 @@ fn set_up(app: &App, asked: Option<PathBuf>) -> tauri::Result<()> {
     let session = session::read(&file);
     let root = session::choose(asked, session.workspace.as_deref());
     app.manage(host::Host::new(root));
-    window::open(app.handle(), &session)?;
+    let opened = session.clone();
     let session = Mutex::new(session);
     app.manage(window::Remembered { file, session });
+    window::open(app.handle(), &opened)?;
 
     // The workspace opens while the page loads; the page's first call waits for it.
     let app = app.handle().clone();
