@@ -130,6 +130,17 @@ export class StudioWindow {
     });
   }
 
+  /** Clicks at a place of the page, in its own pixels. */
+  async clickAt(x, y) {
+    const actions = [
+      { type: 'pointerMove', x, y, duration: 0, origin: 'viewport' },
+      { type: 'pointerDown', button: 0 },
+      { type: 'pointerUp', button: 0 },
+    ];
+    const pointer = { type: 'pointer', id: 'mouse', parameters: { pointerType: 'mouse' }, actions };
+    await this.#in('POST', '/actions', { actions: [pointer] });
+  }
+
   /** The visible text of the first element that matches. */
   async text(selector) {
     const element = await this.find(selector);
@@ -160,6 +171,23 @@ export class StudioWindow {
       ...held.toReversed().map((value) => ({ type: 'keyUp', value })),
     ];
     await this.#in('POST', '/actions', { actions: [{ type: 'key', id: 'keyboard', actions }] });
+  }
+
+  /** Types text where the focus is, one key after the other. */
+  async write(text) {
+    const actions = [...text].flatMap((character) => {
+      const value = character === '\n' ? Key.Enter : character;
+      return [
+        { type: 'keyDown', value },
+        { type: 'keyUp', value },
+      ];
+    });
+    await this.#in('POST', '/actions', { actions: [{ type: 'key', id: 'keyboard', actions }] });
+  }
+
+  /** An attribute of the first element that matches; null where it has none. */
+  attribute(selector, name) {
+    return this.run((at, key) => document.querySelector(at)?.getAttribute(key) ?? null, selector, name);
   }
 
   async resize(width, height) {
