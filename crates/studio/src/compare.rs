@@ -60,7 +60,10 @@ impl Entry {
     /// Whether the trace or the answer names one of these clauses.
     pub(crate) fn rests_on(&self, clauses: &BTreeSet<String>) -> bool {
         let named = self.outcome.iter().flat_map(|outcome| &outcome.rules);
-        self.cited.iter().chain(named).any(|id| clauses.contains(id))
+        self.cited
+            .iter()
+            .chain(named)
+            .any(|id| clauses.contains(id))
     }
 }
 
@@ -110,7 +113,9 @@ impl Table {
             verdict: outcome.map(|outcome| outcome.verdict),
             label: outcome.and_then(|outcome| outcome.label.clone()),
             unparsed_reason: outcome.and_then(|outcome| outcome.unparsed_reason.clone()),
-            rules: outcome.map(|outcome| outcome.rules.clone()).unwrap_or_default(),
+            rules: outcome
+                .map(|outcome| outcome.rules.clone())
+                .unwrap_or_default(),
             margin: outcome.and_then(|outcome| outcome.margin),
             correct: outcome.and_then(|outcome| outcome.correct(case.expected)),
             cached: entry.cached,
@@ -142,9 +147,10 @@ impl Table {
     }
 
     pub(crate) fn figures(&self) -> Figures {
-        let judged = self.entries.iter().filter_map(|entry| {
-            Some(pair(entry.outcome.as_ref()?, entry.case.expected))
-        });
+        let judged = self
+            .entries
+            .iter()
+            .filter_map(|entry| Some(pair(entry.outcome.as_ref()?, entry.case.expected)));
         let metrics = metrics(judged);
         let mut flips = FlipCounts::default();
         for (case, before, now) in self.pairs() {
@@ -161,7 +167,10 @@ impl Table {
             baseline: compared.map(|(before, _)| before),
             delta: compared.map(|(before, now)| delta(&before, &now)),
             flips,
-            mcnemar_p: self.base.as_ref().map(|_| mcnemar_p(flips.broken, flips.fixed)),
+            mcnemar_p: self
+                .base
+                .as_ref()
+                .map(|_| mcnemar_p(flips.broken, flips.fixed)),
             clauses: self.clause_figures(),
         }
     }
@@ -169,7 +178,10 @@ impl Table {
     /// Metrics before and now, over the cases judged in both.
     fn compared(&self) -> (Metrics, Metrics) {
         (
-            metrics(self.pairs().map(|(case, before, _)| pair(before, case.expected))),
+            metrics(
+                self.pairs()
+                    .map(|(case, before, _)| pair(before, case.expected)),
+            ),
             metrics(self.pairs().map(|(case, _, now)| pair(now, case.expected))),
         )
     }
@@ -222,7 +234,10 @@ impl Table {
     }
 
     fn certainty(&self, before: &Outcome, now: &Outcome) -> Certainty {
-        let base = self.base.as_ref().map(|base| base.summary.settings.sampling);
+        let base = self
+            .base
+            .as_ref()
+            .map(|base| base.summary.settings.sampling);
         let greedy = [Some(self.run.settings.sampling), base]
             .into_iter()
             .flatten()
@@ -275,7 +290,10 @@ fn pair(outcome: &Outcome, expected: Option<Expected>) -> Judged {
 fn delta(before: &Metrics, now: &Metrics) -> MetricsDelta {
     let difference = |now: Option<f64>, before: Option<f64>| Some(now? - before?);
     let rate = |of: fn(&Metrics) -> Option<domain::flip::Rate>| {
-        difference(of(now).map(|rate| rate.value), of(before).map(|rate| rate.value))
+        difference(
+            of(now).map(|rate| rate.value),
+            of(before).map(|rate| rate.value),
+        )
     };
     MetricsDelta {
         precision: rate(|metrics| metrics.precision),

@@ -19,7 +19,9 @@ impl Studio {
         let path = policy_path(self.root(), name);
         let file = shown(self.root(), &path);
         let bytes = files::read(&path)?.ok_or_else(|| {
-            Failure::input(format!("{file} does not exist. Create it, or open another policy."))
+            Failure::input(format!(
+                "{file} does not exist. Create it, or open another policy."
+            ))
         })?;
         let file_hash = files::hash(&bytes);
         let text = String::from_utf8(bytes).map_err(|error| not_utf8(&file, error.as_bytes()))?;
@@ -47,7 +49,10 @@ impl Studio {
         let folder = self.root().join(workspace::POLICIES);
         std::fs::create_dir_all(&folder)
             .map_err(|error| Failure::file(&folder, "created", &error))?;
-        if self.replace(&path, template(name, title).as_bytes(), "")?.is_err() {
+        if self
+            .replace(&path, template(name, title).as_bytes(), "")?
+            .is_err()
+        {
             return Err(Failure::input(format!(
                 "{} exists already. Choose another name.",
                 shown(self.root(), &path)
@@ -116,7 +121,11 @@ impl Studio {
         Ok(match self.replace(&path, text.as_bytes(), base_hash)? {
             Ok(file_hash) => SaveResult::Saved { file_hash },
             Err(disk) => SaveResult::Conflict {
-                disk_hash: if path.exists() { files::hash(&disk) } else { String::new() },
+                disk_hash: if path.exists() {
+                    files::hash(&disk)
+                } else {
+                    String::new()
+                },
                 disk_text: String::from_utf8_lossy(&disk).into_owned(),
             },
         })
@@ -146,8 +155,8 @@ impl Studio {
         }
         let file = shown(self.root(), &path);
         check_edit(&file, &before, &edit)?;
-        let text = std::str::from_utf8(&before.bytes)
-            .map_err(|_| not_utf8(&file, &before.bytes))?;
+        let text =
+            std::str::from_utf8(&before.bytes).map_err(|_| not_utf8(&file, &before.bytes))?;
         let edited = match &edit {
             SuiteEdit::Add { case } => case::edit_suite(text, None, Some(case)),
             SuiteEdit::Replace { id, case } => case::edit_suite(text, Some(id), Some(case)),
@@ -180,7 +189,9 @@ impl Studio {
         let suite_hash = suite_hash(&suite.cases);
         for run in runs {
             if Some(&run.revision) != analysis.revision.as_ref()
-                || digest.as_ref().is_some_and(|digest| *digest != run.model_digest)
+                || digest
+                    .as_ref()
+                    .is_some_and(|digest| *digest != run.model_digest)
             {
                 continue;
             }
@@ -248,7 +259,11 @@ pub(crate) fn not_utf8(file: &str, bytes: &[u8]) -> Failure {
 }
 
 fn template(name: &str, title: &str) -> String {
-    let title = if title.trim().is_empty() { name } else { title.trim() };
+    let title = if title.trim().is_empty() {
+        name
+    } else {
+        title.trim()
+    };
     let quoted = serde_json::Value::from(title).to_string();
     format!(
         "---\nid: {}\ntitle: {quoted}\noutput: label\nlabels:\n  VIOLATES: violates\n  SAFE: safe\n\

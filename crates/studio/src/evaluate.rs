@@ -114,20 +114,31 @@ impl Studio {
         };
         let prefix = prefix(&policy, settings.effort);
         check_length(&shown_policy(self, &request.policy), &prefix, &ready)?;
-        let (run, continued) = match self.known_run(request, &policy, &cases, &ready, &settings).await? {
+        let (run, continued) = match self
+            .known_run(request, &policy, &cases, &ready, &settings)
+            .await?
+        {
             Some(run) if run.state == RunState::Finished => {
                 let view = self.run_view(run.run, request.baseline).await?;
                 return Ok(RunEvent::Unchanged { view });
             }
             Some(run) => (run.run, true),
-            None => (self.record_run(request, &policy, cases, &ready, &settings).await?, false),
+            None => (
+                self.record_run(request, &policy, cases, &ready, &settings)
+                    .await?,
+                false,
+            ),
         };
         if continued {
-            self.store().set_state(run, RunState::Running, now_ms()).await?;
+            self.store()
+                .set_state(run, RunState::Running, now_ms())
+                .await?;
         }
         *running = Some(run);
         let table = self.table(run, request.baseline).await?;
-        let last = self.drive(table, &policy, prefix, ready, turn, clock, on_event).await;
+        let last = self
+            .drive(table, &policy, prefix, ready, turn, clock, on_event)
+            .await;
         self.settle(run, request.baseline, last, &mut running).await
     }
 
@@ -176,10 +187,14 @@ impl Studio {
         let policy = parse(text.as_bytes())
             .map_err(|error| Failure::internal(format!("run {}: {error}", run.0)))?;
         let prefix = prefix(&policy, found.settings.effort);
-        self.store().set_state(run, RunState::Running, now_ms()).await?;
+        self.store()
+            .set_state(run, RunState::Running, now_ms())
+            .await?;
         *running = Some(run);
         let table = self.table(run, None).await?;
-        let last = self.drive(table, &policy, prefix, ready, turn, clock, on_event).await;
+        let last = self
+            .drive(table, &policy, prefix, ready, turn, clock, on_event)
+            .await;
         self.settle(run, None, last, &mut running).await
     }
 
@@ -199,7 +214,9 @@ impl Studio {
         check_name(&request.policy)?;
         let policy = parse(request.text.as_bytes()).map_err(|error| {
             let file = shown_policy(self, &request.policy);
-            let line = error.line.map_or_else(String::new, |line| format!(", line {line}"));
+            let line = error
+                .line
+                .map_or_else(String::new, |line| format!(", line {line}"));
             Failure::input(format!("{file}{line}: {}", error.message))
         })?;
         let file = shown(self.root(), suite);
@@ -226,7 +243,9 @@ impl Studio {
         if !request.only.is_empty() {
             cases.retain(|case| request.only.contains(&case.id));
             if cases.is_empty() {
-                return Err(Failure::input(format!("{file} has none of the chosen cases.")));
+                return Err(Failure::input(format!(
+                    "{file} has none of the chosen cases."
+                )));
             }
         }
         Ok((policy, cases))
@@ -250,9 +269,10 @@ impl Studio {
             suite_hash: &suite_hash(cases),
         };
         let mut runs = self.store().runs(&request.policy, RECENT_MAX).await?;
-        if runs.first().is_some_and(|newest| {
-            newest.state == RunState::Interrupted && newest.is(&identity)
-        }) {
+        if runs
+            .first()
+            .is_some_and(|newest| newest.state == RunState::Interrupted && newest.is(&identity))
+        {
             return Ok(Some(runs.swap_remove(0)));
         }
         let finished = runs.into_iter().find(|run| run.state == RunState::Finished);
@@ -295,7 +315,10 @@ impl Studio {
         Ok(self.store().create_run(&run).await?)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "both ways into the loop meet here once")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "both ways into the loop meet here once"
+    )]
     async fn drive(
         &self,
         table: Table,
@@ -324,7 +347,9 @@ impl Studio {
         running: &mut Option<RunId>,
     ) -> Result<RunEvent, Failure> {
         if let Ok(true) = last {
-            self.store().set_state(run, RunState::Finished, now_ms()).await?;
+            self.store()
+                .set_state(run, RunState::Finished, now_ms())
+                .await?;
             *running = None;
             return Ok(RunEvent::Finished {
                 view: self.run_view(run, baseline).await?,
@@ -343,7 +368,9 @@ impl Studio {
         if self.store().discard_if_empty(run).await? {
             return Ok(false);
         }
-        self.store().set_state(run, RunState::Interrupted, now_ms()).await?;
+        self.store()
+            .set_state(run, RunState::Interrupted, now_ms())
+            .await?;
         Ok(true)
     }
 }

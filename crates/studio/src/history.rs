@@ -6,9 +6,7 @@
 
 use crate::compare::{Base, Entry, Table, summary};
 use crate::studio::{Record, RecordedCase, Studio, now_ms};
-use crate::view::{
-    BaselineTrace, Comparison, Failure, RunSummary, RunView, TraceView,
-};
+use crate::view::{BaselineTrace, Comparison, Failure, RunSummary, RunView, TraceView};
 use domain::flip::metrics;
 use domain::policy::clauses;
 use domain::run::{Judged, RunId};
@@ -40,11 +38,7 @@ impl Studio {
             .collect())
     }
 
-    pub async fn run_view(
-        &self,
-        run: RunId,
-        baseline: Option<RunId>,
-    ) -> Result<RunView, Failure> {
+    pub async fn run_view(&self, run: RunId, baseline: Option<RunId>) -> Result<RunView, Failure> {
         Ok(self.table(run, baseline).await?.view())
     }
 
@@ -89,9 +83,17 @@ impl Studio {
             row: table.row(entry),
             case: entry.case.clone(),
             citations: citation::find(&trace, &table.clauses),
-            answer: outcome.as_ref().map(|outcome| outcome.answer.clone()).unwrap_or_default(),
-            tokens: outcome.as_ref().map(|outcome| outcome.tokens).unwrap_or_default(),
-            latency_ms: outcome.map(|outcome| outcome.latency_ms).unwrap_or_default(),
+            answer: outcome
+                .as_ref()
+                .map(|outcome| outcome.answer.clone())
+                .unwrap_or_default(),
+            tokens: outcome
+                .as_ref()
+                .map(|outcome| outcome.tokens)
+                .unwrap_or_default(),
+            latency_ms: outcome
+                .map(|outcome| outcome.latency_ms)
+                .unwrap_or_default(),
             baseline: before.map(|(run, before)| BaselineTrace {
                 run,
                 trace: before.trace.clone(),
@@ -137,8 +139,13 @@ impl Studio {
         let table = self.table(b, Some(a)).await?;
         let figures = table.figures();
         let flips = table.flips();
-        let names = [(&before, a), (&now, b)].map(|(run, id)| format!("{} (run {})", run.policy, id.0));
-        let pairs = if a == b { figures.metrics.cases } else { table.pairs_count() };
+        let names =
+            [(&before, a), (&now, b)].map(|(run, id)| format!("{} (run {})", run.policy, id.0));
+        let pairs = if a == b {
+            figures.metrics.cases
+        } else {
+            table.pairs_count()
+        };
         Ok(Comparison {
             a,
             b,
@@ -186,7 +193,10 @@ impl Studio {
         let cases = self.store().run_cases(run.run).await?;
         Ok(Table {
             is_baseline: effective == Some(run.run),
-            entries: cases.into_iter().map(|case| Entry::new(case, &clauses)).collect(),
+            entries: cases
+                .into_iter()
+                .map(|case| Entry::new(case, &clauses))
+                .collect(),
             clauses,
             run,
             base,
@@ -217,4 +227,3 @@ impl Studio {
         })
     }
 }
-

@@ -61,7 +61,10 @@ impl Models {
     pub(crate) fn new(root: &Path, option: Option<&str>, configured: Option<String>) -> Models {
         let stored = std::fs::read_to_string(choice_path(root)).ok();
         let stored = stored.as_deref().map(str::trim).filter(|id| !id.is_empty());
-        let id = option.or(stored).or(configured.as_deref()).unwrap_or(PEBBLE);
+        let id = option
+            .or(stored)
+            .or(configured.as_deref())
+            .unwrap_or(PEBBLE);
         let slot = find(root, id).map(load);
         Models {
             root: root.to_owned(),
@@ -95,7 +98,10 @@ impl Models {
         found.extend(slot.as_ref().ok().map(|slot| slot.found.clone()));
         let mut views: Vec<ModelView> = Vec::new();
         for model in found {
-            if views.iter().any(|view| view.path == model.path.to_string_lossy()) {
+            if views
+                .iter()
+                .any(|view| view.path == model.path.to_string_lossy())
+            {
                 continue;
             }
             let state = match &slot {
@@ -203,7 +209,10 @@ fn load(found: Found) -> Slot {
         tracing::info!(path = %path.display(), elapsed_ms, "a model was loaded");
         let _ = sender.send(state);
     };
-    if let Err(error) = std::thread::Builder::new().name("model".to_owned()).spawn(work) {
+    if let Err(error) = std::thread::Builder::new()
+        .name("model".to_owned())
+        .spawn(work)
+    {
         tracing::error!(%error, "no thread for loading a model");
     }
     Slot { found, state }
@@ -264,7 +273,10 @@ fn names_pebble(path: &Path) -> bool {
 fn pebble_places(root: &Path) -> Vec<PathBuf> {
     let mut places = Vec::new();
     places.extend(std::env::var_os(PEBBLE_VARIABLE).map(PathBuf::from));
-    places.extend(root.ancestors().map(|folder| folder.join("fixtures/pebble")));
+    places.extend(
+        root.ancestors()
+            .map(|folder| folder.join("fixtures/pebble")),
+    );
     if let Ok(executable) = std::env::current_exe() {
         for folder in executable.ancestors().skip(1) {
             places.extend([folder.join(PEBBLE), folder.join("fixtures/pebble")]);
@@ -293,7 +305,10 @@ fn weights(path: &Path) -> impl Iterator<Item = PathBuf> {
         .flatten()
         .flatten()
         .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "safetensors"))
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "safetensors")
+        })
 }
 
 fn is_checkpoint(path: &Path) -> bool {
@@ -304,7 +319,10 @@ fn view(found: &Found, state: Option<&State>) -> ModelView {
     let name = found.path.file_name();
     let mut view = ModelView {
         id: found.id.clone(),
-        name: name.map_or_else(|| found.id.clone(), |name| name.to_string_lossy().into_owned()),
+        name: name.map_or_else(
+            || found.id.clone(),
+            |name| name.to_string_lossy().into_owned(),
+        ),
         demonstration: found.demonstration,
         path: found.path.to_string_lossy().into_owned(),
         digest: None,

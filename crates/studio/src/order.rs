@@ -45,7 +45,9 @@ pub(crate) fn pending(table: &Table) -> Vec<usize> {
 /// The clauses whose text differs, or which only one of the two texts has.
 fn edited(before: &[Clause], now: &[Clause]) -> BTreeSet<String> {
     let texts = |clauses: &[Clause]| -> BTreeMap<String, String> {
-        let pairs = clauses.iter().map(|clause| (clause.id.clone(), clause.text.clone()));
+        let pairs = clauses
+            .iter()
+            .map(|clause| (clause.id.clone(), clause.text.clone()));
         pairs.collect()
     };
     let (before, now) = (texts(before), texts(now));

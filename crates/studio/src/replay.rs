@@ -2,9 +2,7 @@
 //! around the model. It keeps the engine's contract: order, events, cancellation.
 
 use crate::judge::Judge;
-use engine::{
-    Cancel, Channel, Event, Finish, GenerateError, ModelInfo, Prefix, Reply, Request,
-};
+use engine::{Cancel, Channel, Event, Finish, GenerateError, ModelInfo, Prefix, Reply, Request};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;

@@ -346,12 +346,7 @@ impl Stream {
 }
 
 /// Reads a reply. What has no whole final message is unparsed, with the reason.
-fn outcome(
-    case: String,
-    reply: Reply,
-    contract: &OutputContract,
-    context_tokens: u32,
-) -> Outcome {
+fn outcome(case: String, reply: Reply, contract: &OutputContract, context_tokens: u32) -> Outcome {
     let unparsed = |reason: String| Reading {
         verdict: Verdict::Unparsed,
         label: None,
@@ -366,7 +361,10 @@ fn outcome(
             let bound = if end >= context_tokens {
                 format!("where the model's context of {context_tokens} tokens ends")
             } else {
-                format!("after {} tokens, the bound of its effort", reply.generated_tokens)
+                format!(
+                    "after {} tokens, the bound of its effort",
+                    reply.generated_tokens
+                )
             };
             unparsed(format!(
                 "The reply was cut off {bound}, before its answer was whole. Try another effort, \
@@ -383,9 +381,9 @@ fn outcome(
             "Policy and case have {prompt_tokens} tokens; the model reads {context_tokens}. \
              Shorten the case or the policy."
         )),
-        (Finish::Malformed(detail), _) => {
-            unparsed(format!("The reply breaks the model's message format: {detail}"))
-        }
+        (Finish::Malformed(detail), _) => unparsed(format!(
+            "The reply breaks the model's message format: {detail}"
+        )),
     };
     Outcome {
         case,

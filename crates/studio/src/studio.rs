@@ -3,9 +3,7 @@
 use crate::judge::Judge;
 use crate::models::Models;
 use crate::turns::Turns;
-use crate::view::{
-    Failure, Figures, ModelView, Problem, RunSummary, Severity, WorkspaceView,
-};
+use crate::view::{Failure, Figures, ModelView, Problem, RunSummary, Severity, WorkspaceView};
 use crate::watch::Known;
 use crate::workspace::{self, Config};
 use crate::{DATA, files};
@@ -101,8 +99,7 @@ impl Studio {
             return Err(Failure::input(message));
         }
         let data = root.join(DATA);
-        std::fs::create_dir_all(&data)
-            .map_err(|error| Failure::file(&data, "created", &error))?;
+        std::fs::create_dir_all(&data).map_err(|error| Failure::file(&data, "created", &error))?;
         let (config, config_problem) = workspace::config(&root);
         let mut problems = Vec::from_iter(config_problem);
         let store = open_store(&data.join(DATABASE), options.bad_database, &mut problems).await?;
@@ -165,7 +162,10 @@ impl Studio {
         }
         let name = root.file_name();
         Ok(WorkspaceView {
-            name: name.map_or_else(|| "/".to_owned(), |name| name.to_string_lossy().into_owned()),
+            name: name.map_or_else(
+                || "/".to_owned(),
+                |name| name.to_string_lossy().into_owned(),
+            ),
             root: root.to_string_lossy().into_owned(),
             policies,
             models: self.inner.models.views(),
@@ -202,7 +202,7 @@ impl Studio {
     /// Stops what runs and closes the database in good order.
     pub async fn close(&self) {
         self.cancel();
-        self.inner.turns.idle().await;
+        let _idle = self.inner.turns.idle().await;
         self.inner.store.close().await;
     }
 
