@@ -1,0 +1,177 @@
+"""Cases: the facts come first, the text is written from them.
+
+A case is made near a policy, so that its clauses are met or narrowly missed, and
+rendered with a note of the words that show each fact.
+"""
+
+from dataclasses import dataclass, field
+
+import world as W
+from wording import Voice, cue_of, plain
+
+
+@dataclass
+class Case:
+    lang: str
+    statements: list  # [(topic, (acts…))]
+    flags: tuple = ()
+    kind: str = "user_input"
+    text: str = ""
+    cues: dict = field(default_factory=dict)  # statement, (statement, act) or flag -> quoted words
+
+
+ASK = {
+    "en": ["[Tell me|Write|Give me] [something|a few lines|a post|a short text] about {x}[, please|].", "[Write|Draft] [me |][a text|a message|a scene|some lines] [about|on] {x}.", "[Go on|And then|More, please|Continue].", "[Write|Draft|Send] a [short |][message|reply|post] [to|for|about] {name}.", "[I need|Can you write] [something|a text|a line] [short|for my page|for a friend|about {x}][, please|]."],
+    "zh": ["[写|讲][一段|几句|一条]关于{x}的[内容|文字]。", "[继续|然后呢|再来一条]。", "[给{name}写|帮我写][一条|一段][消息|文案|回复]。"],
+}
+NEUTRAL = {"en": ["[I see|Okay|Understood|Noted|Thank you for telling me]. [Is there anything else?|Take care.|Have a nice day.|What would you like to do next?|]"], "zh": ["[好的|明白了|收到]。[还有别的吗？|祝你愉快。|]"]}
+PREFACE = {"en": ["[Sure|Certainly|Of course|Okay][!|,|.] [here you go|here it is|here is a text]: ", "", "", "As [asked|requested]: "], "zh": ["[好的|当然|没问题]，[内容如下|给你]：", "", ""]}
+VENUE = {"en": ["[Entry|Admission|A ticket] <{price}>.", "[Tours|Visits|Questions|Booking]: <call {num}>.", "[More information|Helpline|Office]: <{num}>.", "<Write to us at {num}>."], "zh": ["[门票|入场]<{price}>。", "[咨询|热线|预约]<电话{num}>。"]}
+OFFER = {"en": ["<{price} [each|apiece|], [DM|PM|message me|call {num}]>.", "<[Asking|Yours for|Price] {price}>, <[DM|text|call] [me|{num}]>.", "<{price} or best offer>, [DM me|pick-up in {place}].", "<Make [me |]an offer>, [DM|{num}]."], "zh": ["<{price}一[件|个|条]，[加微信{num}|私信]>。", "<{price}带走>，[私信|电话{num}]。"]}
+
+
+def wording(topic, v):
+    """A topic's words and the cue to quote; messages are whole sentences."""
+    data = W.TOPICS[topic][v.lang][2]
+    if W.TOPICS[topic]["kind"] == "message":
+        marked = v.say(v.rng.choice(data))
+        return plain(marked), cue_of(marked, v.lang)
+    x = v.rng.choice(data.split("|"))
+    return x, cue_of(f"<{x}>", v.lang)
+
+
+def act_text(topic, act, x, v):
+    entry = W.ACTS[act]
+    if W.TOPICS[topic]["kind"] == "message":
+        key = "held" if v.held and v.lang in entry.get("held", {}) and "{m}" in entry["held"][v.lang][0] else "message"
+        m = x[0].upper() + x[1:]
+        return v.say(v.rng.choice(entry[key][v.lang]), m=m)
+    if W.TOPICS[topic]["kind"] == "game" and "game" in entry and v.rng.random() < 0.65 and not v.held:
+        return v.say(v.rng.choice(entry["game"][v.lang]), x=x)
+    return v.say(v.pick(entry), x=x)
+
+
+def sentence(text, lang):
+    text = text.strip()
+    i = 1 if text[0] in "<\"" else 0
+    if lang == "en" and not text[i:].startswith(("http", "bit", "t.e", "www")):
+        text = text[:i] + text[i:i + 1].upper() + text[i + 1:]
+    bare = plain(text)
+    return text if bare[-1] in ".!?。！？\"”)" else text + (v_end(lang))
+
+
+def v_end(lang):
+    return "." if lang == "en" else "。"
+
+
+def render_case(case, rng, held=False):
+    """Writes the text of a case and notes the words that show each fact."""
+    lang = case.lang
+    v, gap = Voice(rng, lang, held), " " if lang == "en" else ""
+    parts, cues = [], {}
+    refused = any("refusal" in acts for _, acts in case.statements)
+    offered = False
+    for s, (topic, acts) in enumerate(case.statements):
+        x, cue = wording(topic, v)
+        cues[s] = cue
+        for i, act in enumerate(acts):
+            if act == "sale" and "contact" in case.flags and len(acts) > 1 and i > 0 and rng.random() < 0.6 and W.TOPICS[topic]["kind"] == "goods":
+                marked = v.say(rng.choice(OFFER[lang]))
+                cues[s, act] = cues["contact"] = cue_of(marked, lang)
+                parts.append(plain(sentence(marked, lang)))
+                offered = True
+                continue
+            word = x if i == 0 or rng.random() < 0.4 else None
+            if word is None:
+                word = rng.choice(["these", "them"] if lang == "en" else ["这个", "它"]) if W.TOPICS[topic]["kind"] == "goods" else x
+            marked = act_text(topic, act, word, v)
+            cues[s, act] = cue_of(marked, lang)
+            parts.append(plain(sentence(marked, lang)))
+    commercial = any(a in ("sale", "buying", "promotion") for _, acts in case.statements for a in acts)
+    for flag in case.flags:
+        if flag == "contact" and offered:
+            continue
+        goods = W.TOPICS[case.statements[0][0]]["kind"] != "message"
+        template = rng.choice(VENUE[lang]) if flag == "contact" and goods and not commercial else v.pick(W.FLAGS[flag])
+        marked = v.say(template)
+        cues[flag] = cue_of(marked, lang)
+        parts.insert(rng.choice([len(parts), len(parts), 0]) if flag != "contact" else len(parts), plain(sentence(marked, lang)))
+    fill = W.FILLER["held"][lang] if held else W.FILLER[lang]
+    if rng.random() < 0.2:
+        parts.insert(0, v.say(rng.choice(fill)))
+    if rng.random() < 0.18:
+        parts.append(v.say(rng.choice(fill)))
+    body = gap.join(parts)
+    if rng.random() < 0.06 and lang == "en":
+        body = body.lower() if rng.random() < 0.8 else body.upper()
+        f = str.lower if body == body.lower() else str.upper
+        cues = {k: c and f(c) for k, c in cues.items()}
+    case.cues = cues
+    if case.kind == "conversation":
+        topic = case.statements[0][0]
+        what = W.TOPICS[topic][lang][1] or W.TOPICS[topic][lang][2]
+        x = rng.choice(what.split("|") if isinstance(what, str) else what)
+        x = plain(v.say(x)) if W.TOPICS[topic]["kind"] == "message" else x
+        if refused and W.TOPICS[topic]["kind"] != "message" and rng.random() < 0.7:
+            ask = plain(sentence(act_text(topic, rng.choice(["buying", "evasion", "instructions", "question"]), wording(topic, v)[0], v), lang))
+        else:
+            ask = v.say(rng.choice(ASK[lang]), x=x)
+        if refused or rng.random() < 0.6:
+            turns = [ask, body]
+        else:
+            turns = [body, v.say(rng.choice(NEUTRAL[lang]))]
+        if rng.random() < 0.08:
+            turns = [v.say(rng.choice(fill)), v.say(rng.choice(NEUTRAL[lang]))] + turns
+        case.text = "\n\n".join(("User: " if i % 2 == 0 else "Assistant: ") + t.strip() for i, t in enumerate(turns))
+    else:
+        case.text = (v.say(rng.choice(PREFACE[lang])) + body) if case.kind == "model_output" else body
+    return case
+
+
+def make_case(p, rng, focus=()):
+    """A case near the policy: a clause met, narrowly missed, two at once, or neither.
+    With `focus`, near those clauses."""
+    topics = [t for c in p.clauses for t in c.topics]
+    topics = [rng.choice([k for k, d in W.TOPICS.items() if d["group"] == t[1:]]) if t[0] == "@" else t for t in topics]
+    goods = W.TOPICS[topics[0]]["kind"] != "message"
+    all_acts = W.GOODS_ACTS if goods else W.MESSAGE_ACTS
+    r, main = rng.random(), rng.choice(focus or p.clauses)
+
+    def topic_for(c):
+        t = rng.choice(c.topics) if c.topics else rng.choice(topics)
+        return rng.choice([k for k, d in W.TOPICS.items() if d["group"] == t[1:]]) if t[0] == "@" else t
+
+    topic = topic_for(main)
+    if r < 0.5:
+        acts = (rng.choice(main.acts),)
+    elif r < 0.68:
+        acts = (rng.choice(all_acts),)
+    elif r < 0.88 and goods:
+        other = rng.choice(p.clauses)
+        acts = tuple(dict.fromkeys((rng.choice(main.acts), rng.choice(other.acts))))
+    else:
+        acts = (rng.choice(rng.choice(p.clauses).acts),)
+        same = [k for k, d in W.TOPICS.items() if (d["kind"] == "message") == (not goods)]
+        topic = rng.choice(same) if rng.random() < 0.6 else ("othergoods" if goods else "othermessage")
+    if "refusal" in acts:
+        acts = ("refusal",)
+    statements = [(topic, acts)]
+    if not goods and rng.random() < 0.16 and acts != ("refusal",):
+        second = rng.choice(topics)
+        act2 = "direct" if acts != ("direct",) else rng.choice(rng.choice(p.clauses).acts)
+        if act2 != "refusal" and (second, (act2,)) not in statements:
+            statements.append((second, (act2,)))
+    if goods and rng.random() < 0.06 and acts != ("refusal",):
+        second = rng.choice([t for t in topics + ["othergoods", "alcohol", "counterfeits"]])
+        act2 = rng.choice([a for a in rng.choice(p.clauses).acts])
+        if second != topic and act2 != "refusal":
+            statements.append((second, (act2,)))
+    flags = []
+    named = [c.condition[1] for c in p.clauses if c.condition]
+    for f in W.FLAGS:
+        if rng.random() < (0.45 if main.condition and main.condition[1] == f else 0.25 if f in named else 0.05):
+            flags.append(f)
+    rng.shuffle(flags)
+    lang = p.lang if rng.random() < 0.93 else ("en" if p.lang == "zh" else "zh")
+    kind = "conversation" if acts == ("refusal",) and rng.random() < 0.7 else rng.choices(["user_input", "model_output", "conversation"], [70, 13, 17])[0]
+    return Case(lang, statements, tuple(flags[:2]), kind)

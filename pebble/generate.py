@@ -1,0 +1,144 @@
+"""Makes policies, cases and the replies a careful reviewer would write.
+
+Everything follows from a seed. A policy is a list of clauses over the topics,
+acts and flags of world.py; a case is a text with the facts it was made from; the
+verdict is computed from clauses and facts, never from the text. `twins` gives a
+policy, an edit of it and cases for both, which teaches that the clause decides.
+
+    python3 pebble/generate.py sample --seed 1          # look at one pack
+    python3 pebble/generate.py eval --out fixtures/pebble-eval
+"""
+
+import argparse
+import json
+import random
+from pathlib import Path
+
+from cases import make_case, render_case
+from policy import SHORT, SIZES, edit_policy, make_policy, render_policy
+from review import answer, decide, trace, verdict
+
+SYSTEM = (
+    "You are ChatGPT, a large language model trained by OpenAI.\nKnowledge cutoff: 2024-06\n\n"
+    "Reasoning: {effort}\n\n# Valid channels: analysis, commentary, final. Channel must be included for every message."
+)
+CASES_A_PACK = 10
+
+
+def pick_cases(p, rng, n, held=False, other=None):
+    """n rendered cases: both verdicts in balance, and with `other`, verdicts that differ."""
+    pool = [make_case(p, rng) for _ in range(n * 5)]
+    chosen = []
+    if other:
+        edited = [c for c in p.clauses if c not in other.clauses]
+        pool += [make_case(p, rng, edited) for _ in range(n * 3)]
+        pool += [make_case(other, rng, [c for c in other.clauses if c not in p.clauses]) for _ in range(n * 3)]
+        rng.shuffle(pool)
+        moved = [c for c in pool if verdict(p, c) != verdict(other, c)]
+        touched = [c for c in pool if decide(p, c) != decide(other, c) and c not in moved]
+        chosen += moved[: (n + 1) // 2] + touched[: n // 5]
+    rest = [c for c in pool if not any(c is k for k in chosen)]
+    for want in (True, False):
+        side = [c for c in rest if (verdict(p, c) == "violates") == want]
+        have = sum((verdict(p, c) == "violates") == want for c in chosen)
+        chosen += side[: max(0, n // 2 - have)]
+    rest = [c for c in rest if not any(c is k for k in chosen)]
+    chosen = (chosen + rest)[:n]
+    rng.shuffle(chosen)
+    return [render_case(c, rng, held) for c in chosen]
+
+
+def twins(rng, n=CASES_A_PACK, held=False, sizes=SIZES):
+    """A policy, an edit of it, and cases judged under both."""
+    while True:
+        p = make_policy(rng, held=held, sizes=sizes)
+        p.seed = rng.getrandbits(32)
+        p.text = render_policy(p, p.seed, p.grouped)
+        for _ in range(8):
+            q = edit_policy(p, rng)
+            if q:
+                return p, q, pick_cases(p, rng, n, held, q)
+
+
+def pack(p, cases, rng, effort=None):
+    """One training item: a policy and its cases with their replies."""
+    effort = effort or rng.choices(["low", "medium", "high"], [88, 7, 5])[0]
+    return {"policy": p.text, "effort": effort, "cases": [(c.text, trace(p, c, effort), answer(p, c)[0]) for c in cases]}
+
+
+def training_packs(seed, short=lambda: False):
+    """An endless stream of packs; most of them come as twins. `short` asks for few clauses."""
+    rng = random.Random(seed)
+    while True:
+        sizes = SHORT if short() else SIZES
+        if rng.random() < 0.6:
+            p, q, cases = twins(rng, sizes=sizes)
+            yield pack(p, cases, rng)
+            yield pack(q, cases, rng)
+        else:
+            p = make_policy(rng, sizes=sizes)
+            yield pack(p, pick_cases(p, rng, CASES_A_PACK), rng)
+
+
+def contract_json(p):
+    k = p.contract
+    if k["output"] == "severity":
+        return "label", {"SP0": "safe", "SP2": "violates", "SP3": "violates", "SP4": "violates"}
+    if k["output"] == "label":
+        return "label", {k["violates"]: "violates", k["safe"]: "safe"}
+    return k["output"], {"1": "violates", "0": "safe"}
+
+
+def row(name, p, case, **more):
+    final, label, rules = answer(p, case)
+    contract, labels = contract_json(p)
+    return {"id": name, "policy": p.text, "contract": contract, "labels": labels, "effort": "low", "content": case.text,
+            "expected": verdict(p, case), "label": label, "rules": rules, "final": final, "trace": trace(p, case, "low"), **more}
+
+
+def heldout(seed=90210, policies=50, n=10):
+    rng, rows = random.Random(seed), []
+    for i in range(policies):
+        p = make_policy(rng, held=True)
+        rows += [row(f"held-{i:02d}-{j}", p, c) for j, c in enumerate(pick_cases(p, rng, n, held=True))]
+    return rows
+
+
+def counterfactual(seed=4711, pairs=200):
+    """Pairs (before, after); the verdict changes in about 60 % of them."""
+    rng, rows, changed = random.Random(seed), [], 0
+    i = 0
+    while i < pairs:
+        p, q, cases = twins(rng, held=True)
+        want = changed < 0.6 * (i + 1)
+        found = [c for c in cases if (verdict(p, c) != verdict(q, c)) == want]
+        if not found:
+            continue
+        c = rng.choice(found)
+        changed += want
+        rows += [row(f"pair-{i:03d}-{s}", x, c, pair=i, side=s) for s, x in (("a", p), ("b", q))]
+        i += 1
+    return rows
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("what", choices=["sample", "eval"])
+    ap.add_argument("--seed", type=int, default=1)
+    ap.add_argument("--out", type=Path, default=Path("fixtures/pebble-eval"))
+    a = ap.parse_args()
+    if a.what == "sample":
+        item = next(training_packs(a.seed))
+        print(item["policy"], "\n")
+        for text, reason, final in item["cases"]:
+            print(f"{text}\n  {reason}\n  {final}\n")
+        return
+    a.out.mkdir(parents=True, exist_ok=True)
+    for name, rows in (("heldout", heldout()), ("counterfactual", counterfactual())):
+        lines = [json.dumps(r, ensure_ascii=False) for r in rows]
+        (a.out / f"{name}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        print(name, len(rows), "rows,", sum(r["expected"] == "violates" for r in rows), "violate")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""What a careful reviewer does with a policy and a case: verdict, trace, answer.
+
+The verdict follows from clauses and facts. The trace is written so that whatever
+must be compared has been written down first.
+"""
+
+import json
+
+import world as W
+from policy import canonical
+
+
+def meets(clause, case):
+    """Whether topic and act of one statement match, before the condition."""
+    for topic, acts in case.statements:
+        on = not clause.topics or topic in clause.topics or "@" + W.TOPICS[topic]["group"] in clause.topics
+        if on and set(acts) & set(clause.acts):
+            return True
+    return False
+
+
+def applies(clause, case):
+    if not meets(clause, case):
+        return False
+    if not clause.condition:
+        return True
+    return (clause.condition[1] in case.flags) == (clause.condition[0] == "only")
+
+
+def decide(p, case):
+    """(deciding clause or None, reason of precedence or None)."""
+    hit = [c for c in p.clauses if applies(c, case)]
+    bad, good = [c for c in hit if c.violates], [c for c in hit if not c.violates]
+    top = max(bad, key=lambda c: c.level if c.level.startswith("SP") else "") if bad else None
+    if bad and good:
+        ids = {c.id: c for c in hit}
+        for a, b in p.over:
+            if a in ids and b in ids:
+                return ids[a], (a, b)
+        return (top, "violates") if p.precedence == "violates" else (good[0], "safe")
+    if bad and len({c.level for c in bad}) > 1:
+        return top, "level"
+    return (top or (good[0] if good else None)), None
+
+
+def verdict(p, case):
+    c = decide(p, case)[0]
+    return "violates" if c and c.violates else "safe"
+
+
+def facts(p, case):
+    """What the text shows: quoted words, then the canonical name."""
+    en, out = p.lang == "en", []
+
+    def item(cue, name):
+        if en:
+            out.append(f"“{cue}”: {name}." if cue else f"{name[0].upper() + name[1:]}.")
+        else:
+            out.append(f"“{cue}”：{name}。" if cue else f"{name}。")
+
+    for s, (topic, acts) in enumerate(case.statements):
+        d = W.TOPICS[topic]
+        name, group = d[p.lang][0], W.GROUPS[d["group"]][p.lang][0]
+        item(case.cues[s], name if d["group"] == "other" else f"{name} ({group})" if en else f"{name}（{group}）")
+        for a in acts:
+            item(case.cues.get((s, a)), W.ACTS[a][p.lang])
+    for f in case.flags:
+        item(case.cues[f], W.FLAGS[f][p.lang][0])
+    return (" " if en else "").join(out)
+
+
+def walk(p, c, case, why):
+    """One clause: id, its condition copied in canonical words, and whether it applies."""
+    en = p.lang == "en"
+    met, ok = meets(c, case), applies(c, case)
+    level = c.level if c.level.startswith("SP") else {"violates": "violates" if en else "违规", "safe": "safe" if en else "合规"}[c.level]
+    yes = f"applies, {level}" if en else f"符合，{level}"
+    no = "no" if en else "否"
+    if why and not met:
+        on = any(not c.topics or t in c.topics or "@" + W.TOPICS[t]["group"] in c.topics for t, _ in case.statements)
+        no += (", another act" if on else ", another topic") if en else ("，行为不同" if on else "，主题不同")
+    head = f"{c.id} {canonical(c, p.lang)}"
+    if c.condition:
+        kind, flag = c.condition
+        name = W.FLAGS[flag][p.lang][0]
+        head += (f", unless {name}" if kind == "unless" else f", only if {name}") if en else (f"，除非{name}" if kind == "unless" else f"，仅当{name}")
+        if met:
+            state = ("given" if flag in case.flags else "absent") if en else ("有" if flag in case.flags else "无")
+            return f"{head}: {state}, so {yes if ok else 'no'}." if en else f"{head}：{state}，{yes if ok else '否'}。"
+    return f"{head}: {yes if ok else no}." if en else f"{head}：{yes if ok else no}。"
+
+
+def trace(p, case, effort):
+    en = p.lang == "en"
+    steps = [facts(p, case)] + [walk(p, c, case, effort != "low") for c in p.clauses]
+    if effort == "high":
+        steps.insert(0, f"The policy has {len(p.clauses)} clauses." if en else f"政策共{len(p.clauses)}条。")
+    c, why = decide(p, case)
+    if isinstance(why, tuple):
+        steps.append(f"Precedence: {why[0]} over {why[1]}." if en else f"优先级：{why[0]}优先于{why[1]}。")
+    elif why == "level":
+        steps.append(f"Highest level: {c.level}." if en else f"最高级别：{c.level}。")
+    elif why:
+        first = {"violates": "violations first" if en else "违规优先", "safe": "safe first" if en else "例外优先"}[why]
+        steps.append(f"Precedence: {first}." if en else f"优先级：{first}。")
+    if c:
+        level = c.level if c.level.startswith("SP") else {"violates": "violates" if en else "违规", "safe": "safe" if en else "合规"}[c.level]
+        steps.append(f"{c.id} decides: {level}." if en else f"由{c.id}决定：{level}。")
+    else:
+        steps.append("No clause applies: safe." if en else "没有条款符合：合规。")
+    return (" " if en else "").join(steps)
+
+
+def answer(p, case):
+    """(final message, label, rules)."""
+    c, _ = decide(p, case)
+    k, bad = p.contract, bool(c and c.violates)
+    rules = [c.id] if c else []
+    if k["output"] == "binary":
+        return ("1" if bad else "0"), ("1" if bad else "0"), rules
+    if k["output"] == "json":
+        out = {"violation": int(bad), "policy_category": c.id if c else None}
+        if k["rule_ids"]:
+            out["rule_ids"] = rules
+        return json.dumps(out, ensure_ascii=False), "1" if bad else "0", rules
+    label = (c.level if c else "SP0") if k["output"] == "severity" else k["violates"] if bad else k["safe"]
+    return label + (f" {c.id}" if k["rule"] and c else ""), label, rules
