@@ -180,7 +180,7 @@ fn is_of_style(code: &str, names: &Names) -> bool {
             let lettered = key.contains('.') && key.ends_with(char::is_alphabetic);
             capital && (names.prefixes.contains(&prefix) || (names.has_dotted_letters && lettered))
         }
-        // A dotted number that names nothing is as well a decimal.
+        // A number that names nothing is as well a decimal or a measure.
         None => false,
     }
 }
@@ -210,7 +210,7 @@ fn is_quantity(text: &str, start: usize, end: usize) -> bool {
 fn introduced(trace: &str, names: &Names, spans: &mut Vec<Span>) {
     static LIST: LazyLock<Regex> = LazyLock::new(|| {
         code::pattern(
-            r"(?:\b(?i:rules?|clauses?|sections?|criteri(?:on|a)|items?|articles?|polic(?:y|ies)|paragraphs?|bullets?)\s+(?:(?i:no|number)\.?\s*)?#?|§§?\s*|#|(?:规则|条款|规定|第)\s*)(TOKEN(?:\s*(?:,|，|、|/|&|;|\s(?i:and|or)\s|和|或|及)\s*TOKEN)*)"
+            r"(?:\b(?i:rules?|clauses?|sections?|criteri(?:on|a)|items?|articles?|polic(?:y|ies)|paragraphs?|bullets?)\s+(?:(?i:no|number)\.?\s*)?#?|§§?\s*|#|(?:规则|条款|规定)\s*)(TOKEN(?:\s*(?:,|，|、|/|&|;|\s(?i:and|or)\s|和|或|及)\s*TOKEN)*)"
                 .replace("TOKEN", TOKEN)
                 .as_str(),
         )

@@ -7,11 +7,13 @@
 use regex::Regex;
 use std::sync::LazyLock;
 
-/// A sub-part such as `.a`, `.2` or `(iv)`.
-const PART: &str = r"(?:\.(?:\d{1,3}|[a-z]|[A-Z]|[ivx]{2,4})\b|\((?:[a-z]|[ivx]{2,4}|\d{1,2})\))";
+/// A sub-part such as `.a`, `.2` or `(iv)`. Its end is that of an ASCII word, because
+/// Chinese has no spaces: `由D3.d决定` names `D3.d`.
+const PART: &str =
+    r"(?:\.(?:\d{1,3}|[a-z]|[A-Z]|[ivx]{2,4})(?-u:\b)|\((?:[a-z]|[ivx]{2,4}|\d{1,2})\))";
 
 /// Codes that name a clause wherever they stand.
-const STRONG: &str = r"(?:§\s?\d{1,3}PART*|第\s?[〇零一二三四五六七八九十百\d]{1,5}\s?[条款项章节](?:第[〇零一二三四五六七八九十百\d]{1,5}[款项])?|[A-Z][A-Za-z]{0,7}-?\d{1,3}PART*|[A-Z]\.\d{1,3}PART*|\d{1,3}(?:\.\d{1,3})+PART*)";
+const STRONG: &str = r"(?:§\s?\d{1,3}PART*|第\s?[〇零一二三四五六七八九十百\d]{1,5}\s?[条款项章节](?:第[〇零一二三四五六七八九十百\d]{1,5}[款项])?|[A-Z][A-Za-z]{0,7}-?\d{1,3}PART*|[A-Z]\.\d{1,3}PART*|\d{1,3}(?:\.\d{1,3})+PART*|\d{1,2}[a-z](?-u:\b))";
 
 /// Words that make a number a code: `Rule 3`, `Section 4.1`.
 pub(crate) const WORD: &str = r"(?:[Rr]ule|[Ss]ection|[Aa]rticle|[Cc]lause|[Pp]olicy|[Cc]riterion|RULE|SECTION|ARTICLE|CLAUSE)";
@@ -53,7 +55,7 @@ pub(crate) struct Lead<'a> {
 
 static LEAD_STRONG: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"^(?P<open>[*_`\[【(（]*)(?P<id>WORD\s\d{1,3}PART*|STRONG)(?P<close>[*_`\]】)）]*)(?P<delim>\s*(?:[:：.、．\-–—|)](?:\s|$|[*_`]|\p{Han})|[:：、])|\s|\p{Han}|$)",
+        r"^(?P<open>[*_`\[【(（]*)(?P<id>WORD\s\d{1,3}PART*|STRONG)(?P<close>[*_`\]】)）]*)(?P<delim>\s*(?:[:：.、．\-–—|)](?:\s|$|[*_`]|\p{Han})|[:：、(（])|\s|\p{Han}|$)",
     )
 });
 static LEAD_WEAK: LazyLock<Regex> = LazyLock::new(|| {
@@ -261,6 +263,8 @@ mod tests {
             "4.5 million people",
             "MP3 files",
             "B2B sales",
+            "4a Offers",
+            "4a: offers",
             "1.Content",
             "e.g. this",
             "I think",

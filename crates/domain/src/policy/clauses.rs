@@ -161,9 +161,8 @@ impl Reader {
             } => self.item(line, indent, mark, text, lead),
             Kind::Cell { text, lead } => self.row(line, text, lead),
             Kind::Paragraph {
-                text,
-                lead: Some(lead),
-            } => self.coded_paragraph(line, text, lead),
+                lead: Some(lead), ..
+            } => self.coded_paragraph(line, lead),
             Kind::Paragraph { text, lead: None } => self.plain(line, text),
             Kind::Explains => {
                 self.explaining = true;
@@ -298,11 +297,7 @@ impl Reader {
         }
     }
 
-    fn coded_paragraph(&mut self, line: &Line, text: &str, lead: Lead) {
-        let taken = !self.after_blank && !matches!(self.open, Open::Nothing);
-        if taken && !lead.marked {
-            return self.plain(line, text);
-        }
+    fn coded_paragraph(&mut self, line: &Line, lead: Lead) {
         self.levels.clear();
         self.strong(line, 0, Mark::None, lead);
     }

@@ -3,7 +3,7 @@
 use super::body::Line;
 use crate::code::{self, Lead, Style};
 use regex::Regex;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 #[derive(Debug)]
@@ -48,7 +48,7 @@ pub(super) enum Mark {
 
 pub(super) fn classify(lines: &[Line]) -> Vec<Kind<'_>> {
     let title = title_line(lines);
-    let families = families(lines);
+    let families = Families::of(lines);
     let mut kinds: Vec<Kind> = Vec::with_capacity(lines.len());
     for (index, line) in lines.iter().enumerate() {
         let next = lines.get(index + 1).map_or("", |line| line.text.as_str());
@@ -98,22 +98,48 @@ fn title_line(lines: &[Line]) -> Option<usize> {
     (sole && opens && !coded).then_some(first)
 }
 
-/// Prefixes of dotted codes that lines begin with: `SP2` where `SP2.a` stands.
-fn families(lines: &[Line]) -> HashSet<String> {
-    lines
-        .iter()
-        .filter_map(|line| code::lead(bare(line.text.trim_start())))
-        .filter(|lead| lead.style == Style::Strong)
-        .filter_map(|lead| {
-            lead.id
-                .rsplit_once('.')
-                .map(|(family, _)| family.to_owned())
-        })
-        .filter(|family| family.chars().any(char::is_alphabetic))
-        .collect()
+/// What the codes at the beginnings of lines have in common.
+struct Families {
+    /// `SP2` where lines begin with `SP2.a`.
+    parents: HashSet<String>,
+    /// `T` where two lines or more begin with `T1`, `T2` …: then a line needs no
+    /// punctuation to be one of them.
+    prefixes: HashSet<String>,
 }
 
-fn kind_of<'a>(text: &'a str, next: &str, families: &HashSet<String>) -> Kind<'a> {
+impl Families {
+    fn of(lines: &[Line]) -> Families {
+        let ids: HashSet<String> = lines
+            .iter()
+            .filter_map(|line| code::lead(bare(line.text.trim_start())))
+            .filter(|lead| lead.style == Style::Strong)
+            .map(|lead| lead.id)
+            .collect();
+        let mut counts: HashMap<String, u32> = HashMap::new();
+        for id in &ids {
+            *counts.entry(family(id)).or_default() += 1;
+        }
+        Families {
+            parents: ids
+                .iter()
+                .filter_map(|id| id.rsplit_once('.').map(|(parent, _)| parent.to_owned()))
+                .filter(|parent| parent.chars().any(char::is_alphabetic))
+                .collect(),
+            prefixes: counts
+                .into_iter()
+                .filter(|(_, count)| *count > 1)
+                .map(|(prefix, _)| prefix)
+                .collect(),
+        }
+    }
+}
+
+/// The letters of a code's beginning; for `4a` nothing, as for all codes of its kind.
+fn family(id: &str) -> String {
+    id.chars().take_while(|c| c.is_alphabetic()).collect()
+}
+
+fn kind_of<'a>(text: &'a str, next: &str, families: &Families) -> Kind<'a> {
     static PAGE_RULE: LazyLock<Regex> = LazyLock::new(|| {
         code::pattern(
             r"^(?:[-*_=](?:\s*[-*_=]){2,}|\s*\|?\s*:?-{2,}:?\s*(?:\|\s*:?-+:?\s*)*\|?|\[[^\]]+\]:\s*\S+)$",
@@ -158,7 +184,7 @@ fn kind_of<'a>(text: &'a str, next: &str, families: &HashSet<String>) -> Kind<'a
             text: body,
             lead: Some(lead),
         },
-        Some(lead) if opens_paragraph(&lead) => Kind::Paragraph {
+        Some(lead) if opens_paragraph(&lead, families) => Kind::Paragraph {
             text: body,
             lead: Some(lead),
         },
@@ -178,12 +204,15 @@ fn bare(text: &str) -> &str {
         .map_or(text, |found| &text[found.end()..])
 }
 
-/// In running text a code must be set off, or a number that only looks like one
-/// (`4.5 million`) would open a clause.
-fn opens_paragraph(lead: &Lead) -> bool {
+/// In running text a code must be set off or have siblings, or a word that only looks
+/// like one (`MP3 files`, `4.5 million`) would open a clause.
+fn opens_paragraph(lead: &Lead, families: &Families) -> bool {
     let numeric = lead.id.chars().all(|c| c.is_numeric() || c == '.');
     let next = lead.rest.chars().next();
-    lead.marked && (!numeric || next.is_some_and(|c| !c.is_lowercase() && !c.is_numeric()))
+    if numeric {
+        return next.is_some_and(|c| !c.is_lowercase() && !c.is_numeric());
+    }
+    lead.marked || families.prefixes.contains(&family(&lead.id))
 }
 
 fn is_remark(text: &str) -> bool {
@@ -195,7 +224,7 @@ fn is_remark(text: &str) -> bool {
 
 /// ATX and setext headings, and the lines that stand for headings in plain text: all
 /// in capitals, all in bold, or naming the family of the codes below them.
-fn heading<'a>(text: &'a str, next: &str, families: &HashSet<String>) -> Option<Kind<'a>> {
+fn heading<'a>(text: &'a str, next: &str, families: &Families) -> Option<Kind<'a>> {
     static ATX: LazyLock<Regex> = LazyLock::new(|| code::pattern(r"^ {0,3}(#{1,6})\s+"));
     static SETEXT: LazyLock<Regex> = LazyLock::new(|| code::pattern(r"^(?:={2,}|-{2,})\s*$"));
     let level;
@@ -232,9 +261,7 @@ fn heading<'a>(text: &'a str, next: &str, families: &HashSet<String>) -> Option<
 fn heading_lead(text: &str) -> Option<Lead<'_>> {
     static INNER: LazyLock<Regex> =
         LazyLock::new(|| code::pattern(r"[(（\[]#?(STRONG)(?:\s*[)）\]]|\s*[:–—-]\s|\s)"));
-    let opening = code::lead(text)
-        .filter(|lead| lead.style != Style::Strong || lead.marked || !lead.rest.is_empty());
-    opening.or_else(|| {
+    code::lead(text).or_else(|| {
         let found = INNER.captures(text)?;
         Some(Lead {
             id: found[1].to_owned(),
@@ -245,9 +272,9 @@ fn heading_lead(text: &str) -> Option<Lead<'_>> {
     })
 }
 
-fn names_family(text: &str, families: &HashSet<String>) -> bool {
+fn names_family(text: &str, families: &Families) -> bool {
     let coded = code::lead(bare(text)).is_some_and(|lead| lead.style == Style::Strong);
-    !coded && heading_lead(bare(text)).is_some_and(|lead| families.contains(&lead.id))
+    !coded && heading_lead(bare(text)).is_some_and(|lead| families.parents.contains(&lead.id))
 }
 
 fn is_capitals(text: &str) -> bool {

@@ -123,6 +123,14 @@ fn clause_styles() {
         ),
         ("nothing but prose", "No spam here. Ever.\n\nNo ads either."),
         (
+            "codes without punctuation",
+            "## Violates\nT1 Offers to sell.\nT2 Promotes smoking\nas desirable.\n\n## Safe\nMP3 files are music.\nT4 History.\n4.5 million people smoke.\n\n## Precedence\nSafe rules win. T1 over T4.",
+        ),
+        (
+            "numbers with letters",
+            "## Violations\n4a Offering papers.\n4b Looking for papers.\n\n## Safe\n5a Memories.",
+        ),
+        (
             "examples that rule",
             "## Standards\n\nExamples of what we do not accept include:\n\n* Insults of\n  any kind\n* Threats\n\nExamples:\n\n* \"You fool\n  of a man\"\n* \"I will\"",
         ),
