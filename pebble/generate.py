@@ -15,14 +15,14 @@ import random
 from pathlib import Path
 
 from cases import make_case, render_case
-from policy import SHORT, SIZES, edit_policy, make_policy, render_policy
+from policy import edit_policy, make_policy, render_policy
 from review import answer, decide, trace, verdict
 
 SYSTEM = (
     "You are ChatGPT, a large language model trained by OpenAI.\nKnowledge cutoff: 2024-06\n\n"
     "Reasoning: {effort}\n\n# Valid channels: analysis, commentary, final. Channel must be included for every message."
 )
-CASES_A_PACK = 10
+CASES_A_PACK = 4
 
 
 def pick_cases(p, rng, n, held=False, other=None):
@@ -48,10 +48,10 @@ def pick_cases(p, rng, n, held=False, other=None):
     return [render_case(c, rng, held) for c in chosen]
 
 
-def twins(rng, n=CASES_A_PACK, held=False, sizes=SIZES):
+def twins(rng, n=CASES_A_PACK, held=False, easy=False):
     """A policy, an edit of it, and cases judged under both."""
     while True:
-        p = make_policy(rng, held=held, sizes=sizes)
+        p = make_policy(rng, held=held, easy=easy)
         p.seed = rng.getrandbits(32)
         p.text = render_policy(p, p.seed, p.grouped)
         for _ in range(8):
@@ -62,21 +62,21 @@ def twins(rng, n=CASES_A_PACK, held=False, sizes=SIZES):
 
 def pack(p, cases, rng, effort=None):
     """One training item: a policy and its cases with their replies."""
-    effort = effort or rng.choices(["low", "medium", "high"], [88, 7, 5])[0]
+    effort = effort or rng.choices(["low", "medium", "high"], [90, 6, 4])[0]
     return {"policy": p.text, "effort": effort, "cases": [(c.text, trace(p, c, effort), answer(p, c)[0]) for c in cases]}
 
 
-def training_packs(seed, short=lambda: False):
-    """An endless stream of packs; most of them come as twins. `short` asks for few clauses."""
+def training_packs(seed, easy=lambda: False):
+    """An endless stream of packs; many of them come as twins. `easy` asks for easy policies."""
     rng = random.Random(seed)
     while True:
-        sizes = SHORT if short() else SIZES
-        if rng.random() < 0.6:
-            p, q, cases = twins(rng, sizes=sizes)
+        now = easy()
+        if rng.random() < (0.1 if now else 0.45):
+            p, q, cases = twins(rng, easy=now)
             yield pack(p, cases, rng)
             yield pack(q, cases, rng)
         else:
-            p = make_policy(rng, sizes=sizes)
+            p = make_policy(rng, easy=now)
             yield pack(p, pick_cases(p, rng, CASES_A_PACK), rng)
 
 

@@ -17,11 +17,11 @@ from torch import nn
 class Config:
     vocab_size: int = 4096
     hidden_size: int = 128
-    num_hidden_layers: int = 4
-    num_attention_heads: int = 4
-    num_key_value_heads: int = 2
-    head_dim: int = 32
-    intermediate_size: int = 128
+    num_hidden_layers: int = 6
+    num_attention_heads: int = 8
+    num_key_value_heads: int = 4
+    head_dim: int = 16
+    intermediate_size: int = 64
     num_local_experts: int = 4
     num_experts_per_tok: int = 2
     sliding_window: int = 64

@@ -60,9 +60,19 @@ def topic_phrase(topics, v):
     return ", ".join(names[:-1]) + (" or " if names[:-1] else "") + names[-1]
 
 
-def word_clause(c, v):
-    """The sentence of a clause, in one of many wordings."""
+def condition_text(c, v):
+    kind, flag = c.condition
+    cond = v.rng.choice(W.CONDITION[v.lang][kind][:3]).format(f=v.rng.choice(W.FLAGS[flag][v.lang][1]))
+    return (v.rng.choice([", ", " "]) if v.lang == "en" else "") + cond
+
+
+def word_clause(c, v, plainly=0.06):
+    """The sentence of a clause, in one of many wordings; `plainly` is the share in canonical words."""
     rng, en = v.rng, v.lang == "en"
+    if rng.random() < plainly:
+        text = canonical(c, v.lang)
+        text = text[0].upper() + text[1:] if plainly < 0.1 else text
+        return text + condition_text(c, v) if c.condition else text
     if len(c.acts) == 1 and c.topics:
         text = v.say(rng.choice(W.ACTS[c.acts[0]]["clause"][v.lang]), x=topic_phrase(c.topics, v))
     else:
@@ -71,9 +81,7 @@ def word_clause(c, v):
         if c.topics:
             text = text + rng.choice([" about ", " of ", " on "]) + topic_phrase(c.topics, v) if en else rng.choice(["关于", "涉及"]) + topic_phrase(c.topics, v) + "的" + text
     if c.condition:
-        kind, flag = c.condition
-        cond = rng.choice(W.CONDITION[v.lang][kind][:3]).format(f=rng.choice(W.FLAGS[flag][v.lang][1]))
-        text += (rng.choice([", ", " "]) if en else "") + cond
+        text += condition_text(c, v)
     return text[0].upper() + text[1:] if en else text
 
 
@@ -92,7 +100,7 @@ def clause_ids(style, levels, rng):
     for level in levels:
         s = sections.setdefault(level, base + len(sections))
         k = counts[level] = counts.get(level, 0) + 1
-        n += 1 if rng.random() < 0.9 else 2
+        n += 1 if rng.random() < 0.96 else 2
         a = "abcdefghijk"[k - 1]
         ids.append([
             f"{letter}{n}", f"{s}.{k}", f"{letter}{s}.{a}", f"{letter}{letter}{n}", f"R-{n:02d}", f"{s}{a}",
@@ -182,15 +190,15 @@ def make_contract(lang, levels, rng, held):
 
 
 SIZES = [3, 3, 3, 4, 4, 4, 5, 5, 6, 7, 8, 10]
-SHORT = [3, 3, 3, 4, 4, 5]  # to begin with: more cases for the same minutes
+SHORT = [3, 3, 3, 4, 4, 5]  # to begin with: few clauses, most of them in canonical words
 
 
-def make_policy(rng, lang=None, held=False, sizes=SIZES):
+def make_policy(rng, lang=None, held=False, easy=False):
     lang = lang or ("zh" if rng.random() < 0.27 else "en")
     while True:
         topics, goods = choose_topics(rng)
         severity = rng.random() < (0.3 if not goods else 0.12)
-        n = rng.choice(sizes)
+        n = rng.choice(SHORT if easy else SIZES)
         bad = ["SP2", "SP3", "SP4"] if severity else ["violates"]
         safe = "SP0" if severity else "safe"
         levels = [rng.choice(bad) if rng.random() < 0.58 else safe for _ in range(n)]
@@ -210,7 +218,7 @@ def make_policy(rng, lang=None, held=False, sizes=SIZES):
     ids = clause_ids(style, [c.level for c in clauses], rng)
     v = Voice(rng, lang, False)
     clauses = [replace(c, id=i) for c, i in zip(clauses, ids)]
-    clauses = [replace(c, text=word_clause(c, v)) for c in clauses]
+    clauses = [replace(c, text=word_clause(c, v, 0.7) if easy else word_clause(c, v)) for c in clauses]
     p = Policy(lang, clauses, make_contract(lang, [c.level for c in clauses], rng, held), rng.choice(["violates", "violates", "safe"]), style=style, held=held)
     for _ in range(rng.choice([0, 0, 0, 1, 1, 2])):
         a, b = rng.choice([c for c in clauses if c.violates]), rng.choice([c for c in clauses if not c.violates])

@@ -48,25 +48,22 @@ def verdict(p, case):
     return "violates" if c and c.violates else "safe"
 
 
-def facts(p, case):
-    """What the text shows: quoted words, then the canonical name."""
-    en, out = p.lang == "en", []
+def facts(p, case, quote):
+    """What the text shows, in canonical names; with `quote`, the words that show it."""
+    en, groups = p.lang == "en", []
 
     def item(cue, name):
-        if en:
-            out.append(f"“{cue}”: {name}." if cue else f"{name[0].upper() + name[1:]}.")
-        else:
-            out.append(f"“{cue}”：{name}。" if cue else f"{name}。")
+        return (f"“{cue}” {name}" if en else f"“{cue}”{name}") if quote and cue else name
 
     for s, (topic, acts) in enumerate(case.statements):
         d = W.TOPICS[topic]
         name, group = d[p.lang][0], W.GROUPS[d["group"]][p.lang][0]
-        item(case.cues[s], name if d["group"] == "other" else f"{name} ({group})" if en else f"{name}（{group}）")
-        for a in acts:
-            item(case.cues.get((s, a)), W.ACTS[a][p.lang])
-    for f in case.flags:
-        item(case.cues[f], W.FLAGS[f][p.lang][0])
-    return (" " if en else "").join(out)
+        full = name if d["group"] == "other" else f"{name} ({group})" if en else f"{name}（{group}）"
+        groups.append([item(case.cues[s], full)] + [item(case.cues.get((s, a)), W.ACTS[a][p.lang]) for a in acts])
+    groups[-1] += [item(case.cues[f], W.FLAGS[f][p.lang][0]) for f in case.flags]
+    if en:
+        return "Shows " + "; ".join(", ".join(g) for g in groups) + "."
+    return "内容：" + "；".join("，".join(g) for g in groups) + "。"
 
 
 def walk(p, c, case, why):
@@ -92,7 +89,7 @@ def walk(p, c, case, why):
 
 def trace(p, case, effort):
     en = p.lang == "en"
-    steps = [facts(p, case)] + [walk(p, c, case, effort != "low") for c in p.clauses]
+    steps = [facts(p, case, effort == "high")] + [walk(p, c, case, effort != "low") for c in p.clauses]
     if effort == "high":
         steps.insert(0, f"The policy has {len(p.clauses)} clauses." if en else f"政策共{len(p.clauses)}条。")
     c, why = decide(p, case)

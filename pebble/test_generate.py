@@ -81,7 +81,7 @@ class Packs(unittest.TestCase):
         for _ in range(60):
             p = P.make_policy(rng, held=rng.random() < 0.5)
             for c in G.pick_cases(p, rng, 6, p.held):
-                steps = R.trace(p, c, "low")
+                steps = R.trace(p, c, "high")
                 final, _, rules = R.answer(p, c)
                 self.assertTrue(set(rules) <= {k.id for k in p.clauses})
                 for k in p.clauses:

@@ -15,13 +15,15 @@ SPECIAL = ["<|startoftext|>", "<|endoftext|>", "<|return|>", "<|constrain|>", "<
 # Words with their space, digits one by one, single marks; 的 and 或 stand alone so
 # that a Chinese clause and the trace that copies it fall into the same tokens.
 # The regular phrases of a trace are one token each: a third fewer tokens to decode.
-GLUE = [": no\\.", ": applies, (?:violates|safe)\\.", ": applies,", ", unless", ", only if", ": given, so", ": absent, so", ", so", " applies, (?:violates|safe)\\.", " decides: (?:violates|safe)\\.", " decides:",
-        " No clause applies: safe\\.", " Precedence: (?:violations|safe) first\\.", " Precedence:", " Direct use\\.", "”:", "\\. “", " \\([a-z]+\\)\\.(?: “)?", " (?:price or contact|personal story|direct use|bulk promotion|private data|fee scams|fake engagement|pyramid schemes|unwanted contact|fake documents|wildlife products)",
-        "：否。", "：符合，[违合]规。", "：符合，", "，除非", "，仅当", "：[有无]，(?:否。|符合，[违合]规。)", "决定：[违合]规。", "决定：", "优先级：(?:违规|例外)优先。", "优先级：", "没有条款符合：合规。", "价格或联系方式", "”：", "。“", "（[^（）\\s]{2,5}）。“?"]
+GLUE = ["You are ChatGPT, a large language model trained by OpenAI\\.", "Knowledge cutoff: 2024-06", "# Valid channels: analysis, commentary, final\\.", "Channel must be included for every message\\.",
+        ", (?:direct use|price or contact|personal story)", "，(?:直接使用|价格或联系方式|个人经历)", "（[^（）\\s]{2,5}）", "内容：", " \\([a-z]+\\)",
+        ": no\\.", ": applies, (?:violates|safe)\\.", ": applies,", ", unless", ", only if", ": given, so", ": absent, so", ", so", " applies, (?:violates|safe)\\.", " decides: (?:violates|safe)\\.", " decides:",
+        " No clause applies: safe\\.", " Precedence: (?:violations|safe) first\\.", " Precedence:", " (?:price or contact|personal story|direct use|bulk promotion|private data|fee scams|fake engagement|pyramid schemes|unwanted contact|fake documents|wildlife products)",
+        "：否。", "：符合，[违合]规。", "：符合，", "，除非", "，仅当", "：[有无]，(?:否。|符合，[违合]规。)", "决定：[违合]规。", "决定：", "优先级：(?:违规|例外)优先。", "优先级：", "没有条款符合：合规。", "价格或联系方式"]
 SPLIT = "|".join(GLUE) + r"|[的或]| ?[^\s\p{N}\p{P}\p{S}的或]+| ?\p{N}| ?[\p{P}\p{S}]|\s+"
 
 
-def train_tokenizer(vocab_size, packs=2500, seed=7):
+def train_tokenizer(vocab_size, packs=5000, seed=7):
     tok = Tokenizer(models.BPE())
     tok.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(SPLIT), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
     tok.decoder = decoders.ByteLevel()

@@ -2,7 +2,7 @@
 
     OMP_NUM_THREADS=1 python3 pebble/train.py --work target/pebble --minutes 70
 
-A step takes a few packs (a policy, its ten cases); the policy is computed once,
+A step takes a few packs (a policy, its cases); the policy is computed once,
 each case attends to it and to itself, the loss is on the reply. The learning rate
 follows the minutes spent, so a run can be extended by giving it more of them.
 """
@@ -24,7 +24,7 @@ from policy import make_policy
 from tokens import Harmony, train_tokenizer
 
 
-SHORT_UNTIL = 0.3  # share of the run that trains on policies of few clauses
+EASY_UNTIL = 0.25  # share of the run that trains on easy policies
 QUANTISED_FROM = 0.5  # share of the run after which the experts are MXFP4 in the forward pass
 
 
@@ -69,7 +69,7 @@ def to_device(batch, device):
 def produce(queue, tokenizer_path, seed, packs_a_step, progress):
     torch.set_num_threads(1)
     harmony = Harmony(Tokenizer.from_file(tokenizer_path))
-    stream = G.training_packs(seed, short=lambda: progress.value < SHORT_UNTIL)
+    stream = G.training_packs(seed, easy=lambda: progress.value < EASY_UNTIL)
     while True:
         queue.put([encode(p, harmony) for p in islice(stream, packs_a_step)])
 
@@ -127,10 +127,10 @@ def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--work", type=Path, required=True, help="folder for the tokenizer, checkpoints and the log")
     ap.add_argument("--minutes", type=float, default=70)
-    ap.add_argument("--packs", type=int, default=3, help="packs a step")
+    ap.add_argument("--packs", type=int, default=8, help="packs a step")
     ap.add_argument("--seed", type=int, default=1)
-    ap.add_argument("--muon-lr", type=float, default=0.02)
-    ap.add_argument("--adam-lr", type=float, default=3e-3)
+    ap.add_argument("--muon-lr", type=float, default=0.008)
+    ap.add_argument("--adam-lr", type=float, default=2e-3)
     ap.add_argument("--decay-from", type=float, default=0.4, help="share of the minutes after which the rate falls")
     ap.add_argument("--checkpoint-minutes", type=float, default=5)
     ap.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -156,9 +156,9 @@ def main():
     def items(seed, held):
         rng = random.Random(seed)
         out = []
-        for _ in range(12):
+        for _ in range(24):
             p = make_policy(rng, held=held)
-            out.append(encode(G.pack(p, G.pick_cases(p, rng, 10, held), rng, "low"), harmony))
+            out.append(encode(G.pack(p, G.pick_cases(p, rng, 4, held), rng, "low"), harmony))
         return out
 
     checks = {"seen": items(50_001, False), "held": items(50_002, True)}

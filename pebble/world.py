@@ -210,7 +210,7 @@ TOPICS = {
          ["<Why don't you [answer|reply to] me>, I wrote [{n} times|all night]", "<I [saw|watched|followed] you [at|to|near] {place}> [again|{when}]", "<I made a new account because you blocked me>", "<You can't [ignore|block|avoid] me>, I [will keep writing|wait outside]", "<I [waited|stood] outside your [house|office|school]> {when}", "<I [will not|won't] stop [writing|calling]> until you [answer|meet me]"]),
         ("纠缠", ["纠缠", "跟踪纠缠", "持续骚扰联系"], ["<你为什么不回我>，我发了{n}条", "<我{when}又跟着你到了{place}>", "<你拉黑我我就换号>", "<我在你家门口等[着|了一夜]>"])),
     "pileon": _t("abuse", "message",
-        ("pile-ons", ["pile-ons", "calls to pile on", "calls to attack a person together", "organised harassment"],
+        ("mobbing", ["pile-ons", "calls to pile on", "calls to attack a person together", "organised harassment"],
          ["<[Everyone|All of you|Guys], [go|let's] [flood|spam|report|mob|attack] {name}'s [page|profile|inbox|account|channel]>", "<[Let's|We should] all [message|report|bombard|hound] {name}> [until they quit|tonight|today]", "<[Raid|Mob] {name}'s [stream|page|server]> [tonight|at eight|with me]", "<[Go|Everyone go] [tell|show] {name} what [we|you] think>, [all of you|do not stop]", "<[Join|Help] [me|us] to [drive|chase] {name} [off|from] [the site|this forum|the platform]>"]),
         ("网暴", ["网暴", "号召围攻他人", "组织网暴"], ["<[大家|兄弟们]一起去[刷|骂|举报|围攻]{name}[的主页|的账号|]>", "<[冲|轰炸]{name}的[评论区|私信|直播间]>", "<我们一起把{name}[骂到|逼到]退网>"])),
     "bulkpromo": _t("spam", "message",

@@ -127,7 +127,7 @@ impl Studio {
     /// The policy file's text of a run's revision. Nothing is written.
     pub async fn restore(&self, run: RunId) -> Result<String, Failure> {
         let run = self.store().run(run).await?;
-        Ok(self.file_text(&run).await?)
+        self.file_text(&run).await
     }
 
     /// From `a` to `b`, over the cases that both have judged.

@@ -12,6 +12,7 @@ export type Metrics = { cases: number,
  */
 judged: number, unparsed: number, true_positives: number, false_positives: number, true_negatives: number, false_negatives: number, precision: Rate | null, recall: Rate | null, 
 /**
- * Harmonic mean of precision and recall; given without an interval.
+ * Harmonic mean of precision and recall, 2·TP / (2·TP + FP + FN); given without
+ * an interval, and absent when nothing was expected or predicted to violate.
  */
 f1: number | null, false_positive_rate: Rate | null, accuracy: Rate | null, };
