@@ -16,7 +16,7 @@ try {
     return Number(await window.attribute('[data-testid=flips-count]', 'data-count')) > 0;
   }, 120_000);
   await finished(window);
-  await window.click('[data-testid=case-row]:not([data-flip=""])');
+  await window.clickSeen('[data-testid=case-row]:not([data-flip=""])');
   await window.find('[data-testid=trace-diff]');
   for (const theme of ['dark', 'light']) {
     await window.run((name) => {

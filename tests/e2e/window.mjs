@@ -141,6 +141,25 @@ export class StudioWindow {
     await this.#in('POST', '/actions', { actions: [pointer] });
   }
 
+  /**
+   * Clicks the first element that matches and whose middle is not hidden by another, as
+   * rows under a table's heading are; returns its data attributes.
+   */
+  async clickSeen(selector) {
+    const seen = await until(`${selector} in sight`, () =>
+      this.run((wanted) => {
+        for (const element of document.querySelectorAll(wanted)) {
+          const box = element.getBoundingClientRect();
+          const [x, y] = [Math.round(box.x + box.width / 2), Math.round(box.y + box.height / 2)];
+          if (element.contains(document.elementFromPoint(x, y))) return { x, y, data: { ...element.dataset } };
+        }
+        return null;
+      }, selector),
+    );
+    await this.clickAt(seen.x, seen.y);
+    return seen.data;
+  }
+
   /** The visible text of the first element that matches. */
   async text(selector) {
     const element = await this.find(selector);

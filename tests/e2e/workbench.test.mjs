@@ -7,7 +7,8 @@ import { after, before, describe, test } from 'node:test';
 import { until, Key } from './window.mjs';
 import { SampleWorkspace, caretInLine, editorText, finished, openPolicy } from './workspace.mjs';
 
-const FLIPPED = '[data-testid=case-row]:not([data-flip=""])';
+const FLIPPED =
+  '[data-testid=case-row]:not([data-flip=""]):has([data-verdict=safe], [data-verdict=violates])';
 const CHANGED = 'T1 Offers to sell, trade or ship vaping products.';
 
 const flips = async (window) => Number(await window.attribute('[data-testid=flips-count]', 'data-count'));
@@ -52,8 +53,7 @@ describe('the loop', { timeout: 600_000 }, () => {
   let opened;
   let trace;
   test('a flip shows its trace, and a citation leads to its clause', async () => {
-    await window.click(FLIPPED);
-    opened = await window.attribute(FLIPPED, 'data-case');
+    opened = (await window.clickSeen(FLIPPED)).case;
     await until('its trace', async () => {
       return (await window.attribute('[data-testid=trace]', 'data-case')) === opened;
     });
@@ -83,7 +83,8 @@ describe('the loop', { timeout: 600_000 }, () => {
     await finished(window);
     assert.ok((await editorText(window)).includes(CHANGED));
     await until('the same flips', async () => (await flips(window)) === flipped);
-    await window.click(`[data-testid=case-row][data-case="${opened}"]`);
+    await window.click('[data-testid=filter-flipped]');
+    await window.clickSeen(`[data-testid=case-row][data-case="${opened}"]`);
     await until('the same trace', async () => (await window.text('[data-testid=trace]')) === trace);
     await window.click('[data-testid=history-open]');
     await until('both runs in the history', async () => {
@@ -121,7 +122,7 @@ describe('bad input', { timeout: 600_000 }, () => {
     await window.chord(Key.Control, 'a');
     await window.chord(Key.Delete);
     const told = await window.text('[data-testid=policy-problem]');
-    assert.notEqual(told.trim(), '');
+    assert.match(told, /tobacco\.md/, 'the file is named');
     await window.screenshot('6-emptied');
     await window.chord(Key.Control, 'z');
     await until('the text to be back', async () => (await editorText(window)) === text);
@@ -140,7 +141,8 @@ describe('bad input', { timeout: 600_000 }, () => {
       await writeFile(workspace.file('.touchstone', name), 'this was a database once'.repeat(500));
     }
     window = await workspace.open();
-    await window.textWhere('body', (text) => text.includes('studio.db'), 'name the file');
+    await window.textWhere('#app', (text) => text.includes('studio.db'), 'name the file');
+    await window.find('#app button');
     await window.screenshot('7-corrupted');
   });
 });
