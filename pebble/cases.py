@@ -7,6 +7,7 @@ rendered with a note of the words that show each fact.
 from dataclasses import dataclass, field
 
 import world as W
+from policy import about_goods, members
 from wording import Voice, cue_of, plain
 
 
@@ -132,14 +133,13 @@ def make_case(p, rng, focus=()):
     """A case near the policy: a clause met, narrowly missed, two at once, or neither.
     With `focus`, near those clauses."""
     topics = [t for c in p.clauses for t in c.topics]
-    topics = [rng.choice([k for k, d in W.TOPICS.items() if d["group"] == t[1:]]) if t[0] == "@" else t for t in topics]
-    goods = W.TOPICS[topics[0]]["kind"] != "message"
+    topics = [rng.choice(members(t)) for t in topics]
+    goods = about_goods(p)
     all_acts = W.GOODS_ACTS if goods else W.MESSAGE_ACTS
     r, main = rng.random(), rng.choice(focus or p.clauses)
 
     def topic_for(c):
-        t = rng.choice(c.topics) if c.topics else rng.choice(topics)
-        return rng.choice([k for k, d in W.TOPICS.items() if d["group"] == t[1:]]) if t[0] == "@" else t
+        return rng.choice(members(rng.choice(c.topics or topics)))
 
     topic = topic_for(main)
     if r < 0.5:

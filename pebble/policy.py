@@ -318,6 +318,17 @@ def render_policy(p, seed, grouped):
     return "\n".join(lines).strip()
 
 
+def members(topic):
+    """The topics a clause's topic stands for: itself, or those of its group."""
+    return [k for k, d in W.TOPICS.items() if d["group"] == topic[1:]] if topic[0] == "@" else [topic]
+
+
+def about_goods(p):
+    """Whether a policy is about goods and games, or about messages; never both."""
+    first = next(t for c in p.clauses for t in c.topics)
+    return W.TOPICS[members(first)[0]]["kind"] != "message"
+
+
 def edit_policy(p, rng):
     """One edit: a clause removed, flipped, re-aimed, a condition or the precedence changed. None if it fails."""
     v = Voice(rng, p.lang, False)
@@ -348,7 +359,7 @@ def edit_policy(p, rng):
                 cs[i] = new
                 return finish_edit(p, q)
         elif kind == "act":
-            goods = W.TOPICS[c.topics[0]]["kind"] != "message" if c.topics and c.topics[0][0] != "@" else c.acts[0] in W.GOODS_ACTS and not any("direct" in k.acts for k in cs)
+            goods = about_goods(p)
             pool = [a for a in (W.GOODS_ACTS if goods else W.MESSAGE_ACTS) if a not in c.acts and (a != "direct" or c.topics)]
             new = replace(c, acts=(rng.choice(pool),))
         else:

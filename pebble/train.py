@@ -169,7 +169,7 @@ def main():
     budget, begin, base, last = a.minutes * 60, time.time(), state["seconds"], time.time()
     recent, recent_tokens, recent_time = [], 0, time.time()
     while state["seconds"] < budget:
-        batch = to_device(collate(queue.get()), a.device)
+        batch = to_device(collate(queue.get(timeout=120)), a.device)  # a dead worker must not hang the run
         progress = share.value = state["seconds"] / budget
         factor = min(1, (state["step"] + 1) / 60) * min(1.0, max(0.02, (1 - progress) / (1 - a.decay_from)))
         for o, r in zip(opts, rates):

@@ -4,10 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::generate::{self, Loaded};
+
 /// A loaded model with its tokenizer and its cache of the last shared prefix.
 /// Shareable between threads; one generation runs at a time, others wait.
 pub struct Engine {
     info: ModelInfo,
+    loaded: Loaded,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -160,8 +163,9 @@ impl Cancel {
 
 impl Engine {
     /// Loads a folder with config.json, *.safetensors and tokenizer.json.
-    pub fn load(_dir: &Path) -> Result<Engine, LoadError> {
-        todo!()
+    pub fn load(dir: &Path) -> Result<Engine, LoadError> {
+        let (info, loaded) = generate::load(dir)?;
+        Ok(Engine { info, loaded })
     }
 
     pub fn info(&self) -> &ModelInfo {
@@ -169,19 +173,19 @@ impl Engine {
     }
 
     /// Tokens of the prompt for one request: system block, developer and user message.
-    pub fn prompt_tokens(&self, _prefix: &Prefix, _user: &str) -> u32 {
-        todo!()
+    pub fn prompt_tokens(&self, prefix: &Prefix, user: &str) -> u32 {
+        self.loaded.prompt_tokens(prefix, user)
     }
 
     /// Answers all requests over one shared prefix, several at a time, in the given
     /// order of start; events come as they happen. Blocking: call it from a worker thread.
     pub fn generate(
         &self,
-        _prefix: &Prefix,
-        _requests: &[Request],
-        _cancel: &Cancel,
-        _on_event: &mut dyn FnMut(Event),
+        prefix: &Prefix,
+        requests: &[Request],
+        cancel: &Cancel,
+        on_event: &mut dyn FnMut(Event),
     ) -> Result<(), GenerateError> {
-        todo!()
+        self.loaded.generate(prefix, requests, cancel, on_event)
     }
 }

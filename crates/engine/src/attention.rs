@@ -92,7 +92,10 @@ impl Rotary {
         let steps = 0..head_dim / 2;
         let original = |i: usize| rope.theta.powf(2.0 * i as f64 / dim).recip();
         let Some(yarn) = &rope.yarn else {
-            return Rotary { frequencies: steps.map(|i| original(i) as f32).collect(), scale: 1.0 };
+            return Rotary {
+                frequencies: steps.map(|i| original(i) as f32).collect(),
+                scale: 1.0,
+            };
         };
         let correction = |rotations: f64| {
             let turns = yarn.original_context / (rotations * std::f64::consts::TAU);
@@ -108,10 +111,15 @@ impl Rotary {
         }
         let frequency = |i: usize| {
             let interpolated = ((i as f64 - low) / (high - low)).clamp(0.0, 1.0);
-            let blend = original(i) / yarn.factor * interpolated + original(i) * (1.0 - interpolated);
+            let blend =
+                original(i) / yarn.factor * interpolated + original(i) * (1.0 - interpolated);
             blend as f32
         };
-        let grown = if yarn.factor <= 1.0 { 1.0 } else { 0.1 * yarn.factor.ln() + 1.0 };
+        let grown = if yarn.factor <= 1.0 {
+            1.0
+        } else {
+            0.1 * yarn.factor.ln() + 1.0
+        };
         Rotary {
             frequencies: steps.map(frequency).collect(),
             scale: yarn.attention_factor.unwrap_or(grown),
@@ -122,9 +130,17 @@ impl Rotary {
     pub fn angles(&self, position: usize) -> Angles {
         // The angle in f32, as the reference has it; its cosine in f64, which every
         // platform's library rounds to the same f32.
-        let angles = self.frequencies.iter().map(|f| f64::from(position as f32 * f));
+        let angles = self
+            .frequencies
+            .iter()
+            .map(|f| f64::from(position as f32 * f));
         let (sin, cos) = angles
-            .map(|angle| ((angle.sin() * self.scale) as f32, (angle.cos() * self.scale) as f32))
+            .map(|angle| {
+                (
+                    (angle.sin() * self.scale) as f32,
+                    (angle.cos() * self.scale) as f32,
+                )
+            })
             .unzip();
         Angles { cos, sin }
     }
@@ -202,7 +218,12 @@ impl Attend<'_> {
         let d = kv.head_dim;
         let layer = &kv.layers[self.layer];
         if len == 0 {
-            return Segment { keys: std::ptr::null(), values: std::ptr::null(), first, len };
+            return Segment {
+                keys: std::ptr::null(),
+                values: std::ptr::null(),
+                first,
+                len,
+            };
         }
         Segment {
             keys: layer.keys[head * d * LANES..].as_ptr(),
@@ -219,7 +240,9 @@ impl Attend<'_> {
         let d = own.head_dim;
         let groups = self.heads / own.kv_heads;
         scratch.queries.clear();
-        scratch.queries.extend_from_slice(&q[head * groups * d..][..groups * d]);
+        scratch
+            .queries
+            .extend_from_slice(&q[head * groups * d..][..groups * d]);
         self.angles[row].rotate(&mut scratch.queries);
         let scale = (d as f64).powf(-0.5) as f32;
         scratch.queries.iter_mut().for_each(|q| *q *= scale);
@@ -228,7 +251,9 @@ impl Attend<'_> {
             self.segment(self.shared.unwrap_or(own), head, 0, shared_len),
             self.segment(own, head, shared_len, position + 1 - shared_len),
         ];
-        let start = self.window.map_or(0, |window| (position + 1).saturating_sub(window));
+        let start = self
+            .window
+            .map_or(0, |window| (position + 1).saturating_sub(window));
         let task = Head {
             queries: &scratch.queries,
             sinks: &self.sinks[head * groups..][..groups],
@@ -309,7 +334,9 @@ unsafe fn score<L: Lanes, const G: usize>(
     stride: usize,
 ) {
     let d = task.head_dim;
-    let end = segment.len.min((task.position + 1).saturating_sub(segment.first));
+    let end = segment
+        .len
+        .min((task.position + 1).saturating_sub(segment.first));
     let mut block = task.start.saturating_sub(segment.first) / LANES;
     // SAFETY: as for the kernel.
     unsafe {
@@ -415,7 +442,12 @@ impl CustomOp1 for Attend<'_> {
         let width = self.heads * self.sequences[0].head_dim;
         let q = rows_of(s, l, width)?;
         let mut out = vec![0.0; q.len()];
-        let seen = self.rows.iter().map(|row| row.position + 1).max().unwrap_or(1);
+        let seen = self
+            .rows
+            .iter()
+            .map(|row| row.position + 1)
+            .max()
+            .unwrap_or(1);
         let seen = self.window.map_or(seen, |window| window.min(seen));
         let cost = 2 * seen * width / kv_heads;
         out.par_chunks_exact_mut(width / kv_heads)

@@ -9,17 +9,13 @@ use crate::LoadError;
 /// The file's own words; see `GptOssConfig` in transformers for the defaults.
 #[derive(Debug, Deserialize)]
 struct File {
-    model_type: Option<String>,
-    architectures: Option<Vec<String>>,
     num_hidden_layers: usize,
     hidden_size: usize,
     intermediate_size: usize,
     num_attention_heads: usize,
     num_key_value_heads: usize,
     head_dim: Option<usize>,
-    #[serde(alias = "num_experts")]
     num_local_experts: usize,
-    #[serde(alias = "experts_per_token")]
     num_experts_per_tok: usize,
     vocab_size: usize,
     sliding_window: Option<usize>,
@@ -169,9 +165,13 @@ impl File {
                 format!("{name} is {size}, but MXFP4 experts need a multiple of 32"),
             )?;
         }
-        need(head_dim % 2 == 0, format!("head_dim is {head_dim}, an odd number"))?;
         need(
-            self.num_attention_heads % self.num_key_value_heads == 0
+            head_dim % 2 == 0,
+            format!("head_dim is {head_dim}, an odd number"),
+        )?;
+        need(
+            self.num_attention_heads
+                .is_multiple_of(self.num_key_value_heads)
                 && self.num_attention_heads > 0,
             format!(
                 "num_attention_heads ({}) is not a multiple of num_key_value_heads ({})",
@@ -237,7 +237,10 @@ impl File {
             None if !sliding.contains(&true) => 0,
             _ => return Err("sliding_window is missing or 0, but layers slide.".to_owned()),
         };
-        Ok(sliding.iter().map(|&slides| slides.then_some(window)).collect())
+        Ok(sliding
+            .iter()
+            .map(|&slides| slides.then_some(window))
+            .collect())
     }
 
     fn rope(&self) -> Result<Rope, String> {
@@ -276,5 +279,63 @@ impl File {
             }
         };
         Ok(Rope { theta, yarn })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    /// config.json of openai/gpt-oss-20b, which names some sizes twice.
+    const PUBLISHED: &str = r#"{
+        "architectures": ["GptOssForCausalLM"], "attention_bias": true, "attention_dropout": 0.0,
+        "eos_token_id": 200002, "experts_per_token": 4, "head_dim": 64, "hidden_act": "silu",
+        "hidden_size": 2880, "initial_context_length": 4096, "initializer_range": 0.02,
+        "intermediate_size": 2880, "max_position_embeddings": 131072, "model_type": "gpt_oss",
+        "num_attention_heads": 64, "num_experts_per_tok": 4, "num_hidden_layers": 24,
+        "num_key_value_heads": 8, "num_local_experts": 32, "output_router_logits": false,
+        "pad_token_id": 199999, "quantization_config": {"quant_method": "mxfp4"},
+        "rms_norm_eps": 1e-05, "rope_scaling": {"beta_fast": 32.0, "beta_slow": 1.0,
+        "factor": 32.0, "original_max_position_embeddings": 4096, "rope_type": "yarn",
+        "truncate": false}, "rope_theta": 150000, "router_aux_loss_coef": 0.9,
+        "sliding_window": 128, "swiglu_limit": 7.0, "tie_word_embeddings": false,
+        "use_cache": true, "vocab_size": 201088}"#;
+
+    #[test]
+    fn the_published_config_is_understood() {
+        let config = Config::parse(PUBLISHED).unwrap();
+        assert_eq!(
+            (
+                config.hidden,
+                config.heads,
+                config.kv_heads,
+                config.head_dim
+            ),
+            (2880, 64, 8, 64)
+        );
+        assert_eq!(
+            (config.experts, config.top_k, config.vocab),
+            (32, 4, 201_088)
+        );
+        assert_eq!(config.windows[..3], [Some(128), None, Some(128)]);
+        assert_eq!((config.windows.len(), config.end_ids), (24, vec![200_002]));
+        let yarn = config.rope.yarn.unwrap();
+        assert_eq!(
+            (config.rope.theta, yarn.factor, yarn.truncate),
+            (150_000.0, 32.0, false)
+        );
+    }
+
+    #[test]
+    fn transformers_5_keeps_the_frequencies_elsewhere() {
+        let (old, new) = (
+            r#""rope_scaling": {"#,
+            r#""rope_parameters": {"rope_theta": 10000, "#,
+        );
+        let config = Config::parse(&PUBLISHED.replace(old, new)).unwrap();
+        assert_eq!(config.rope.theta, 10_000.0);
+        assert_eq!(config.rope.yarn.unwrap().original_context, 4096.0);
     }
 }

@@ -4,13 +4,18 @@
 mod api;
 mod attention;
 mod config;
+mod generate;
+mod harmony;
 mod linear;
+mod margin;
 mod model;
 mod moe;
 mod mxfp4;
+mod sampling;
 mod simd;
 #[cfg(test)]
 mod testing;
+mod vocabulary;
 mod weights;
 
 pub use api::*;

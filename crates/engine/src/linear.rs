@@ -10,11 +10,14 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Shape, Tensor};
 use rayon::prelude::*;
 use std::ops::Range;
 
-use crate::simd::{Isa, Lanes, multiversion};
+use crate::simd::{Isa, Lanes, multiversion, prefetch};
 use crate::weights::Bytes;
 
 /// Values of K that are taken together; the width of an MXFP4 block.
 pub(crate) const BLOCK: usize = 32;
+
+/// How far ahead of its use a weight is asked for: reading few rows waits for memory alone.
+pub(crate) const AHEAD_BYTES: usize = 4096;
 
 /// Multiplications worth a task of their own.
 const GRAIN: usize = 1 << 18;
@@ -40,7 +43,11 @@ impl Source for Bf16 {
     #[inline(always)]
     unsafe fn block<L: Lanes>(self, row: usize, block: usize) -> (L, L) {
         // SAFETY: within the rows, by the trait's contract.
-        unsafe { L::bf16(self.base.add((row * self.blocks + block) * 2 * BLOCK)) }
+        unsafe {
+            let at = self.base.add((row * self.blocks + block) * 2 * BLOCK);
+            prefetch(at.wrapping_add(AHEAD_BYTES));
+            L::bf16(at)
+        }
     }
     #[inline(always)]
     unsafe fn skip(self, row: usize) -> Self {
@@ -168,7 +175,11 @@ unsafe fn tile<L: Lanes, S: Source, const R: usize, const O: usize>(
         }
         for (i, sums) in sums.iter().enumerate() {
             for (j, sum) in sums.iter().enumerate() {
-                let bias = if p.bias.is_null() { 0.0 } else { *p.bias.add(o + j) };
+                let bias = if p.bias.is_null() {
+                    0.0
+                } else {
+                    *p.bias.add(o + j)
+                };
                 *p.y.add((r + i) * p.stride + o + j) = sum.sum() + bias;
             }
         }
@@ -266,26 +277,42 @@ pub struct Linear {
 impl Linear {
     /// bf16 weights [outs, ins], little endian, row by row.
     pub(crate) fn bf16(bytes: Bytes, bias: Option<Vec<f32>>, outs: usize, ins: usize) -> Linear {
-        let stored = if ins % BLOCK == 0 {
+        let stored = if ins.is_multiple_of(BLOCK) {
             Stored::Bf16(bytes)
         } else {
             // Whole blocks let the kernel do without a tail.
             let wide = ins.div_ceil(BLOCK) * BLOCK;
             let mut padded = vec![0; outs * wide * 2];
-            for (to, from) in padded.chunks_exact_mut(wide * 2).zip(bytes.chunks_exact(ins * 2)) {
+            for (to, from) in padded
+                .chunks_exact_mut(wide * 2)
+                .zip(bytes.chunks_exact(ins * 2))
+            {
                 to[..ins * 2].copy_from_slice(from);
             }
             Stored::Bf16(Bytes::Owned(padded))
         };
-        Linear { stored, bias, outs, ins, isa: Isa::best() }
+        Linear {
+            stored,
+            bias,
+            outs,
+            ins,
+            isa: Isa::best(),
+        }
     }
 
     /// f32 weights [outs, ins].
     pub(crate) fn f32(weights: &[f32], bias: Option<Vec<f32>>, outs: usize, ins: usize) -> Linear {
         let stored = Stored::F32(interleave_rows(weights, ins));
-        Linear { stored, bias, outs, ins, isa: Isa::best() }
+        Linear {
+            stored,
+            bias,
+            outs,
+            ins,
+            isa: Isa::best(),
+        }
     }
 
+    #[cfg(test)]
     pub(crate) fn set_isa(&mut self, isa: Isa) {
         self.isa = isa;
     }
@@ -312,15 +339,41 @@ impl Linear {
                 let (x, y, stride) = (x.as_ptr(), to.at(outs.start), self.outs);
                 match &self.stored {
                     Stored::Bf16(bytes) => {
-                        let weights = Bf16 { base: bytes.as_ptr(), blocks }.skip(outs.start);
+                        let weights = Bf16 {
+                            base: bytes.as_ptr(),
+                            blocks,
+                        }
+                        .skip(outs.start);
                         let outs = outs.len();
-                        let p = Product { weights, outs, bias, x, rows, blocks, y, stride };
+                        let p = Product {
+                            weights,
+                            outs,
+                            bias,
+                            x,
+                            rows,
+                            blocks,
+                            y,
+                            stride,
+                        };
                         bf16_product(self.isa, p);
                     }
                     Stored::F32(values) => {
-                        let weights = Plain { base: values.as_ptr(), blocks }.skip(outs.start);
+                        let weights = Plain {
+                            base: values.as_ptr(),
+                            blocks,
+                        }
+                        .skip(outs.start);
                         let outs = outs.len();
-                        let p = Product { weights, outs, bias, x, rows, blocks, y, stride };
+                        let p = Product {
+                            weights,
+                            outs,
+                            bias,
+                            x,
+                            rows,
+                            blocks,
+                            y,
+                            stride,
+                        };
                         plain_product(self.isa, p);
                     }
                 }
@@ -364,7 +417,10 @@ mod tests {
     const SHAPES: [(usize, usize); 4] = [(7, 33), (16, 64), (37, 100), (130, 192)];
 
     fn bf16_bytes(values: &[f32]) -> Vec<u8> {
-        values.iter().flat_map(|v| half::bf16::from_f32(*v).to_le_bytes()).collect()
+        values
+            .iter()
+            .flat_map(|v| half::bf16::from_f32(*v).to_le_bytes())
+            .collect()
     }
 
     #[test]
@@ -378,11 +434,13 @@ mod tests {
             let y = linear.multiply(&x);
             for (i, y) in y.iter().enumerate() {
                 let (row, out) = (i / outs, i % outs);
-                let terms = (0..ins).map(|k| {
-                    f64::from(x[row * ins + k]) * f64::from(weights[out * ins + k])
-                });
+                let terms = (0..ins)
+                    .map(|k| f64::from(x[row * ins + k]) * f64::from(weights[out * ins + k]));
                 let expected = terms.sum::<f64>() + f64::from(bias[out]);
-                assert!((f64::from(*y) - expected).abs() < 1e-4, "{y} is not {expected}");
+                assert!(
+                    (f64::from(*y) - expected).abs() < 1e-4,
+                    "{y} is not {expected}"
+                );
             }
         }
     }

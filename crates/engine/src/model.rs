@@ -58,7 +58,10 @@ impl Model {
         let head = linear(weights, head, c.vocab, c.hidden, false)?;
         let layers = (0..c.windows.len()).map(|i| Layer::load(c, weights, i));
         Ok(Model {
-            embedding: Embedding { values: embedding, width: c.hidden },
+            embedding: Embedding {
+                values: embedding,
+                width: c.hidden,
+            },
             layers: layers.collect::<Result<_, _>>()?,
             norm: norm(weights, "model.norm", c.hidden)?,
             head,
@@ -74,7 +77,13 @@ impl Model {
         self.isa = isa;
         self.head.set_isa(isa);
         for layer in &mut self.layers {
-            for linear in [&mut layer.q, &mut layer.k, &mut layer.v, &mut layer.o, &mut layer.router] {
+            for linear in [
+                &mut layer.q,
+                &mut layer.k,
+                &mut layer.v,
+                &mut layer.o,
+                &mut layer.router,
+            ] {
                 linear.set_isa(isa);
             }
             layer.experts.isa = isa;
@@ -95,12 +104,18 @@ impl Model {
         let mut wanted = Vec::new();
         for (sequence, part) in parts.iter().enumerate() {
             let start = first + part.kv.len();
-            rows.extend((0..part.tokens.len()).map(|i| Row { sequence, position: start + i }));
+            rows.extend((0..part.tokens.len()).map(|i| Row {
+                sequence,
+                position: start + i,
+            }));
             if part.logits {
                 wanted.push(rows.len() as u32 - 1);
             }
         }
-        let angles: Vec<Angles> = rows.iter().map(|row| self.rotary.angles(row.position)).collect();
+        let angles: Vec<Angles> = rows
+            .iter()
+            .map(|row| self.rotary.angles(row.position))
+            .collect();
         let tokens = parts.iter().flat_map(|part| part.tokens);
         // x: [N, H]
         let mut x = self.embedding.rows(tokens)?;
@@ -111,7 +126,15 @@ impl Model {
             // h: [N, H]; q: [N, heads · D]; k, v: [N, KV · D]
             let h = rms_norm(&x, &layer.input_norm, self.config.eps as f32)?;
             let q = layer.q.forward(&h)?;
-            self.write(i, first, &rows, &angles, layer.k.forward(&h)?, layer.v.forward(&h)?, parts)?;
+            self.write(
+                i,
+                first,
+                &rows,
+                &angles,
+                layer.k.forward(&h)?,
+                layer.v.forward(&h)?,
+                parts,
+            )?;
             let sequences: Vec<&Kv> = parts.iter().map(|part| &*part.kv).collect();
             let attended = q.apply_op1_no_bwd(&Attend {
                 layer: i,
@@ -142,7 +165,10 @@ impl Model {
     }
 
     /// Rotates the keys of this step and puts them and the values where they belong.
-    #[expect(clippy::too_many_arguments, reason = "the operands of one step of one layer")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the operands of one step of one layer"
+    )]
     fn write(
         &self,
         layer: usize,
@@ -159,7 +185,9 @@ impl Model {
         let pairs = k.chunks_exact_mut(width).zip(v.chunks_exact(width));
         for ((row, angles), (key, value)) in rows.iter().zip(angles).zip(pairs) {
             angles.rotate(key);
-            parts[row.sequence].kv.write(layer, row.position - first, key, value);
+            parts[row.sequence]
+                .kv
+                .write(layer, row.position - first, key, value);
         }
         Ok(())
     }
@@ -169,7 +197,13 @@ impl Layer {
     fn load(c: &Config, w: &Weights, i: usize) -> Result<Layer, LoadError> {
         let name = |part: &str| format!("model.layers.{i}.{part}");
         let attention = |part: &str, outs: usize, ins: usize| {
-            linear(w, &name(&format!("self_attn.{part}_proj")), outs, ins, c.attention_bias)
+            linear(
+                w,
+                &name(&format!("self_attn.{part}_proj")),
+                outs,
+                ins,
+                c.attention_bias,
+            )
         };
         let (queries, keys) = (c.heads * c.head_dim, c.kv_heads * c.head_dim);
         Ok(Layer {
@@ -194,11 +228,15 @@ fn experts(c: &Config, w: &Weights, name: &str) -> Result<Experts, LoadError> {
                 &format!("{name}.{part}_blocks"),
                 &[c.experts, outs, per_row, BLOCK_BYTES],
             )?,
-            scales: w.packed(&format!("{name}.{part}_scales"), &[c.experts, outs, per_row])?,
+            scales: w.packed(
+                &format!("{name}.{part}_scales"),
+                &[c.experts, outs, per_row],
+            )?,
             per_row,
         })
     };
-    let bias = |part: &str, outs: usize| w.values(&format!("{name}.{part}_bias"), &[c.experts, outs]);
+    let bias =
+        |part: &str, outs: usize| w.values(&format!("{name}.{part}_bias"), &[c.experts, outs]);
     Ok(Experts {
         gate_up: packed("gate_up_proj", 2 * c.intermediate, c.hidden)?,
         gate_up_bias: bias("gate_up_proj", 2 * c.intermediate)?,
@@ -214,7 +252,13 @@ fn experts(c: &Config, w: &Weights, name: &str) -> Result<Experts, LoadError> {
     })
 }
 
-fn linear(w: &Weights, name: &str, outs: usize, ins: usize, bias: bool) -> Result<Linear, LoadError> {
+fn linear(
+    w: &Weights,
+    name: &str,
+    outs: usize,
+    ins: usize,
+    bias: bool,
+) -> Result<Linear, LoadError> {
     let bias = match bias {
         true => Some(w.values(&format!("{name}.bias"), &[outs])?),
         false => None,
@@ -285,7 +329,10 @@ pub fn last_logits(dir: &Path, tokens: &[u32]) -> Result<Vec<f32>, LoadError> {
             model.config.context
         )));
     }
-    if let Some(token) = tokens.iter().find(|&&token| token as usize >= model.config.vocab) {
+    if let Some(token) = tokens
+        .iter()
+        .find(|&&token| token as usize >= model.config.vocab)
+    {
         return Err(LoadError(format!(
             "token {token} is outside of the vocabulary: ids run from 0 to {}.",
             model.config.vocab - 1
@@ -295,10 +342,164 @@ pub fn last_logits(dir: &Path, tokens: &[u32]) -> Result<Vec<f32>, LoadError> {
     let mut logits = Vec::new();
     let chunks = tokens.len().div_ceil(CHUNK);
     for (i, tokens) in tokens.chunks(CHUNK).enumerate() {
-        let part = Part { kv: &mut kv, tokens, logits: i + 1 == chunks };
+        let part = Part {
+            kv: &mut kv,
+            tokens,
+            logits: i + 1 == chunks,
+        };
         logits = model
             .forward(None, &mut [part], &|| false)
             .map_err(|e| LoadError(e.to_string()))?;
     }
     Ok(logits)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::testing::Noise;
+
+    fn fixture(name: &str) -> Model {
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../../fixtures/parity")
+            .join(name);
+        Model::load(Config::load(&dir).unwrap(), &Weights::open(&dir).unwrap()).unwrap()
+    }
+
+    fn tokens(model: &Model, n: usize, seed: u64) -> Vec<u32> {
+        let mut noise = Noise::new(seed);
+        (0..n)
+            .map(|_| (noise.next() % model.config.vocab as u64) as u32)
+            .collect()
+    }
+
+    /// The last logits' bits, with the first `shared` tokens as a prefix and the rest computed
+    /// in pieces of `chunk`.
+    fn bits(model: &Model, tokens: &[u32], shared: usize, chunk: usize) -> Vec<u32> {
+        let mut prefix = Kv::new(&model.config);
+        let mut own = Kv::new(&model.config);
+        let mut logits = Vec::new();
+        for tokens in tokens[..shared].chunks(chunk) {
+            let part = Part {
+                kv: &mut prefix,
+                tokens,
+                logits: false,
+            };
+            model.forward(None, &mut [part], &|| false).unwrap();
+        }
+        for tokens in tokens[shared..].chunks(chunk) {
+            let part = Part {
+                kv: &mut own,
+                tokens,
+                logits: true,
+            };
+            logits = model
+                .forward(Some(&prefix), &mut [part], &|| false)
+                .unwrap();
+        }
+        logits.iter().map(|l| l.to_bits()).collect()
+    }
+
+    #[test]
+    fn logits_do_not_depend_on_chunks_prefix_or_instruction_set() {
+        for name in ["alpha", "beta", "gamma"] {
+            let mut model = fixture(name);
+            let tokens = tokens(&model, 70, 1);
+            let whole = bits(&model, &tokens, 0, 70);
+            for (shared, chunk) in [
+                (0, 1),
+                (0, 7),
+                (1, 70),
+                (15, 16),
+                (16, 5),
+                (37, 70),
+                (69, 32),
+            ] {
+                assert_eq!(
+                    bits(&model, &tokens, shared, chunk),
+                    whole,
+                    "{name} {shared} {chunk}"
+                );
+            }
+            for isa in Isa::available() {
+                model.set_isa(isa);
+                assert_eq!(bits(&model, &tokens, 20, 9), whole, "{name} {isa:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn logits_do_not_depend_on_the_batch_or_the_threads() {
+        let model = fixture("gamma");
+        let vocab = model.config.vocab;
+        let prefix_tokens = tokens(&model, 33, 2);
+        let mut prefix = Kv::new(&model.config);
+        let part = Part {
+            kv: &mut prefix,
+            tokens: &prefix_tokens,
+            logits: false,
+        };
+        model.forward(None, &mut [part], &|| false).unwrap();
+        let cases: Vec<Vec<u32>> = (0..32)
+            .map(|i| tokens(&model, 1 + i % 9, 100 + i as u64))
+            .collect();
+        let step = |cases: &[Vec<u32>]| {
+            let mut kvs: Vec<Kv> = cases.iter().map(|_| Kv::new(&model.config)).collect();
+            let pairs = kvs.iter_mut().zip(cases);
+            let mut parts: Vec<Part<'_>> = pairs
+                .map(|(kv, tokens)| Part {
+                    kv,
+                    tokens,
+                    logits: true,
+                })
+                .collect();
+            model.forward(Some(&prefix), &mut parts, &|| false).unwrap()
+        };
+        let all = step(&cases);
+        for n in [1, 7] {
+            for (i, some) in cases.chunks(n).enumerate() {
+                assert_eq!(step(some), all[i * n * vocab..][..some.len() * vocab]);
+            }
+        }
+        for threads in [1, 2, 5] {
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap();
+            assert_eq!(pool.install(|| step(&cases)), all);
+        }
+    }
+
+    #[test]
+    fn a_stopped_step_leaves_the_sequence_as_it_was() {
+        let model = fixture("alpha");
+        let tokens = tokens(&model, 30, 3);
+        let mut kv = Kv::new(&model.config);
+        let part = Part {
+            kv: &mut kv,
+            tokens: &tokens[..20],
+            logits: false,
+        };
+        model.forward(None, &mut [part], &|| false).unwrap();
+        let calls = std::cell::Cell::new(0);
+        let stop = || calls.replace(calls.get() + 1) == 2;
+        let part = Part {
+            kv: &mut kv,
+            tokens: &tokens[5..15],
+            logits: false,
+        };
+        let stopped = model.forward(None, &mut [part], &stop);
+        assert!(matches!(stopped, Err(GenerateError::Cancelled)));
+        assert_eq!((kv.len(), calls.get()), (20, 3));
+        let part = Part {
+            kv: &mut kv,
+            tokens: &tokens[20..],
+            logits: true,
+        };
+        let logits = model.forward(None, &mut [part], &|| false).unwrap();
+        let found: Vec<u32> = logits.iter().map(|l| l.to_bits()).collect();
+        assert_eq!(found, bits(&model, &tokens, 0, 30));
+    }
 }

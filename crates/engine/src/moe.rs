@@ -73,7 +73,14 @@ impl Experts {
             .with_min_len(GRAIN / (64 * i) + 1)
             // SAFETY: 2I values in, I out, both multiples of 32.
             .for_each(|(to, from)| unsafe {
-                swiglu(self.isa, from.as_ptr(), to.as_mut_ptr(), i, self.limit, self.alpha);
+                swiglu(
+                    self.isa,
+                    from.as_ptr(),
+                    to.as_mut_ptr(),
+                    i,
+                    self.limit,
+                    self.alpha,
+                );
             });
         // → down: [A, H]
         let down = self.multiply(&self.down, &self.down_bias, &active, &assigned, h);
@@ -204,7 +211,9 @@ unsafe fn swiglu_kernel<L: Lanes>(
                 let gate = high.min(L::load(gate.as_ptr()));
                 let linear = low.max(high.min(L::load(linear.as_ptr())));
                 let share = one.div(one.add(exp(gate.mul(down))));
-                gate.mul(share).mul(linear.add(one)).store(to.add(block + odd * HALF));
+                gate.mul(share)
+                    .mul(linear.add(one))
+                    .store(to.add(block + odd * HALF));
             }
             block += BLOCK;
         }
@@ -231,7 +240,10 @@ impl CustomOp2 for Experts {
     ) -> candle_core::Result<(CpuStorage, Shape)> {
         let x = rows_of(x, x_layout, self.hidden)?;
         let router = rows_of(router, router_layout, self.experts)?;
-        Ok((CpuStorage::F32(self.mix(x, router)), x_layout.shape().clone()))
+        Ok((
+            CpuStorage::F32(self.mix(x, router)),
+            x_layout.shape().clone(),
+        ))
     }
 }
 
@@ -246,7 +258,13 @@ mod tests {
         let (experts, hidden, intermediate) = (6, 64, 96);
         let mut packed = |rows: usize, per_row: usize| Packed {
             blocks: Bytes::Owned(noise.bytes(rows * per_row * 16)),
-            scales: Bytes::Owned(noise.bytes(rows * per_row).iter().map(|b| 118 + b % 5).collect()),
+            scales: Bytes::Owned(
+                noise
+                    .bytes(rows * per_row)
+                    .iter()
+                    .map(|b| 118 + b % 5)
+                    .collect(),
+            ),
             per_row,
         };
         let gate_up = packed(experts * 2 * intermediate, hidden / 32);
@@ -270,7 +288,11 @@ mod tests {
     fn weight(packed: &Packed, row: usize, k: usize) -> f64 {
         let block = row * packed.per_row + k / 32;
         let byte = packed.blocks[block * 16 + k % 32 / 2];
-        let nibble = if k % 2 == 0 { byte & 15 } else { byte >> 4 };
+        let nibble = if k.is_multiple_of(2) {
+            byte & 15
+        } else {
+            byte >> 4
+        };
         let scale = 2f64.powi(i32::from(packed.scales[block]) - 127);
         f64::from(crate::simd::FP4[usize::from(nibble)]) * scale
     }
@@ -284,7 +306,10 @@ mod tests {
         let mut y = vec![0.0; e.hidden];
         for &c in chosen {
             let dot = |p: &Packed, row: usize, x: &[f64]| -> f64 {
-                x.iter().enumerate().map(|(k, x)| x * weight(p, row, k)).sum()
+                x.iter()
+                    .enumerate()
+                    .map(|(k, x)| x * weight(p, row, k))
+                    .sum()
             };
             let x: Vec<f64> = x.iter().map(|&x| f64::from(x)).collect();
             let side = |row: usize| {
@@ -317,7 +342,10 @@ mod tests {
             let found = &whole[token * 64..][..64];
             let expected = reference(&experts(Isa::Portable), x, router);
             for (found, expected) in found.iter().zip(expected) {
-                assert!((f64::from(*found) - expected).abs() < 1e-4, "{found} {expected}");
+                assert!(
+                    (f64::from(*found) - expected).abs() < 1e-4,
+                    "{found} {expected}"
+                );
             }
             for isa in Isa::available() {
                 assert_eq!(experts(isa).mix(x, router), found, "alone and in a batch");

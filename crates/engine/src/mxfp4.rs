@@ -4,8 +4,8 @@
 //! Low nibbles are the even places, high nibbles the odd ones. A scale s stands for
 //! 2^(s − 127); 255 is not a number.
 
-use crate::linear::{BLOCK, Plain, Product, Source, product};
-use crate::simd::{Lanes, multiversion};
+use crate::linear::{AHEAD_BYTES, BLOCK, Plain, Product, Source, product};
+use crate::simd::{Lanes, multiversion, prefetch};
 use crate::weights::Bytes;
 
 /// Bytes of a packed block.
@@ -62,7 +62,9 @@ impl Source for Fp4 {
         // SAFETY: within the rows, by the trait's contract.
         unsafe {
             let scale = *SCALES.get_unchecked(usize::from(*self.scales.add(at)));
-            L::fp4(self.blocks.add(at * BLOCK_BYTES), scale)
+            let at = self.blocks.add(at * BLOCK_BYTES);
+            prefetch(at.wrapping_add(AHEAD_BYTES));
+            L::fp4(at, scale)
         }
     }
     #[inline(always)]
@@ -102,8 +104,15 @@ unsafe fn kernel<L: Lanes>(p: Product<Fp4>) {
                     odd.store(to.add(BLOCK / 2));
                 }
             }
-            let weights = Plain { base: wide.as_ptr(), blocks: p.blocks };
-            let bias = if p.bias.is_null() { p.bias } else { p.bias.add(o) };
+            let weights = Plain {
+                base: wide.as_ptr(),
+                blocks: p.blocks,
+            };
+            let bias = if p.bias.is_null() {
+                p.bias
+            } else {
+                p.bias.add(o)
+            };
             product::<L, Plain>(Product {
                 weights,
                 outs,
@@ -159,7 +168,11 @@ mod tests {
             for scale in 0..=255_u8 {
                 for byte in 0..=255_u8 {
                     let blocks = [byte; 16];
-                    let from = Fp4 { blocks: blocks.as_ptr(), scales: &raw const scale, per_row: 1 };
+                    let from = Fp4 {
+                        blocks: blocks.as_ptr(),
+                        scales: &raw const scale,
+                        per_row: 1,
+                    };
                     let mut to = [0.0; 32];
                     // SAFETY: one block and room for 32 values.
                     unsafe { widen_block(isa, from, to.as_mut_ptr()) };
@@ -168,7 +181,9 @@ mod tests {
                         let expected = by_definition(nibble, scale);
                         match scale {
                             255 => assert!(value.is_nan()),
-                            _ => assert_eq!(value.to_bits(), expected.to_bits(), "{nibble} {scale}"),
+                            _ => {
+                                assert_eq!(value.to_bits(), expected.to_bits(), "{nibble} {scale}")
+                            }
                         }
                     }
                 }
@@ -179,7 +194,11 @@ mod tests {
     #[test]
     fn nibbles_keep_their_places() {
         let blocks: [u8; 16] = std::array::from_fn(|i| (i as u8) << 4 | (15 - i as u8));
-        let from = Fp4 { blocks: blocks.as_ptr(), scales: &127, per_row: 1 };
+        let from = Fp4 {
+            blocks: blocks.as_ptr(),
+            scales: &127,
+            per_row: 1,
+        };
         for isa in Isa::available() {
             let mut to = [0.0; 32];
             // SAFETY: one block and room for 32 values.

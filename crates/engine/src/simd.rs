@@ -75,6 +75,19 @@ macro_rules! multiversion {
 }
 pub(crate) use multiversion;
 
+/// Asks for the cache line at an address, which need not be valid.
+#[inline(always)]
+pub(crate) fn prefetch(at: *const u8) {
+    // SAFETY: a hint that never faults; SSE is there on every x86-64.
+    #[cfg(target_arch = "x86_64")]
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(at.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = at;
+}
+
 /// The sixteen values of FP4 (E2M1), by nibble.
 pub const FP4: [f32; 16] = [
     0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, -0.0, -0.5, -1.0, -1.5, -2.0, -3.0, -4.0, -6.0,
@@ -123,7 +136,9 @@ pub(crate) unsafe fn exp<L: Lanes>(x: L) -> L {
         let x = L::splat(88.3).min(L::splat(-87.3).max(x));
         // Adding 1.5 × 2^23 rounds to an integer.
         let magic = L::splat(12_582_912.0);
-        let n = x.mul_add(L::splat(std::f32::consts::LOG2_E), magic).sub(magic);
+        let n = x
+            .mul_add(L::splat(std::f32::consts::LOG2_E), magic)
+            .sub(magic);
         let r = n.mul_add(L::splat(-0.693_359_375), x);
         let r = n.mul_add(L::splat(2.121_944_40e-4), r);
         let p = L::splat(1.987_569_15e-4);
@@ -202,7 +217,10 @@ impl Lanes for Portable {
     }
     #[inline(always)]
     unsafe fn pow2(self) -> Self {
-        Portable(self.0.map(|n| f32::from_bits(((n as i32 + 127) as u32) << 23)))
+        Portable(
+            self.0
+                .map(|n| f32::from_bits(((n as i32 + 127) as u32) << 23)),
+        )
     }
     #[inline(always)]
     unsafe fn sum(self) -> f32 {
@@ -216,12 +234,15 @@ impl Lanes for Portable {
     }
     #[inline(always)]
     unsafe fn largest(self) -> f32 {
-        self.0.iter().fold(f32::MIN, |a, &b| if b > a { b } else { a })
+        self.0
+            .iter()
+            .fold(f32::MIN, |a, &b| if b > a { b } else { a })
     }
     #[inline(always)]
     unsafe fn bf16(from: *const u8) -> (Self, Self) {
         // SAFETY: the caller vouches for 64 bytes.
-        let pairs = unsafe { from.cast::<[[u8; 4]; 16]>().read_unaligned() }.map(u32::from_le_bytes);
+        let pairs =
+            unsafe { from.cast::<[[u8; 4]; 16]>().read_unaligned() }.map(u32::from_le_bytes);
         (
             Portable(pairs.map(|p| f32::from_bits(p << 16))),
             Portable(pairs.map(|p| f32::from_bits(p & 0xffff_0000))),
@@ -399,27 +420,57 @@ mod x86 {
         }
         #[inline(always)]
         unsafe fn add(self, other: Self) -> Self {
-            unsafe { Avx2(_mm256_add_ps(self.0, other.0), _mm256_add_ps(self.1, other.1)) }
+            unsafe {
+                Avx2(
+                    _mm256_add_ps(self.0, other.0),
+                    _mm256_add_ps(self.1, other.1),
+                )
+            }
         }
         #[inline(always)]
         unsafe fn sub(self, other: Self) -> Self {
-            unsafe { Avx2(_mm256_sub_ps(self.0, other.0), _mm256_sub_ps(self.1, other.1)) }
+            unsafe {
+                Avx2(
+                    _mm256_sub_ps(self.0, other.0),
+                    _mm256_sub_ps(self.1, other.1),
+                )
+            }
         }
         #[inline(always)]
         unsafe fn mul(self, other: Self) -> Self {
-            unsafe { Avx2(_mm256_mul_ps(self.0, other.0), _mm256_mul_ps(self.1, other.1)) }
+            unsafe {
+                Avx2(
+                    _mm256_mul_ps(self.0, other.0),
+                    _mm256_mul_ps(self.1, other.1),
+                )
+            }
         }
         #[inline(always)]
         unsafe fn div(self, other: Self) -> Self {
-            unsafe { Avx2(_mm256_div_ps(self.0, other.0), _mm256_div_ps(self.1, other.1)) }
+            unsafe {
+                Avx2(
+                    _mm256_div_ps(self.0, other.0),
+                    _mm256_div_ps(self.1, other.1),
+                )
+            }
         }
         #[inline(always)]
         unsafe fn max(self, other: Self) -> Self {
-            unsafe { Avx2(_mm256_max_ps(self.0, other.0), _mm256_max_ps(self.1, other.1)) }
+            unsafe {
+                Avx2(
+                    _mm256_max_ps(self.0, other.0),
+                    _mm256_max_ps(self.1, other.1),
+                )
+            }
         }
         #[inline(always)]
         unsafe fn min(self, other: Self) -> Self {
-            unsafe { Avx2(_mm256_min_ps(self.0, other.0), _mm256_min_ps(self.1, other.1)) }
+            unsafe {
+                Avx2(
+                    _mm256_min_ps(self.0, other.0),
+                    _mm256_min_ps(self.1, other.1),
+                )
+            }
         }
         #[inline(always)]
         unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {

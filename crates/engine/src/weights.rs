@@ -61,7 +61,10 @@ struct Index {
 impl Weights {
     /// The shards that model.safetensors.index.json names, else every *.safetensors file.
     pub fn open(dir: &Path) -> Result<Weights, LoadError> {
-        let mut weights = Weights { files: Vec::new(), tensors: BTreeMap::new() };
+        let mut weights = Weights {
+            files: Vec::new(),
+            tensors: BTreeMap::new(),
+        };
         for path in files(dir)? {
             weights.add(path)?;
         }
@@ -71,17 +74,25 @@ impl Weights {
     fn add(&mut self, path: PathBuf) -> Result<(), LoadError> {
         let fail = |why: String| LoadError(format!("{}: {why}", path.display()));
         let file = File::open(&path).map_err(|e| {
-            fail(format!("cannot be opened ({e}). {REFETCH}; the index names it as a part."))
+            fail(format!(
+                "cannot be opened ({e}). {REFETCH}; the index names it as a part."
+            ))
         })?;
         // SAFETY: the map is read only; a file cut short by others while in use ends the
         // process with SIGBUS, the price of not copying gigabytes.
-        let map = unsafe { Mmap::map(&file) }.map_err(|e| fail(format!("cannot be mapped: {e}")))?;
+        let map =
+            unsafe { Mmap::map(&file) }.map_err(|e| fail(format!("cannot be mapped: {e}")))?;
         let (entries, data) = header(&map).map_err(fail)?;
         let file = self.files.len();
         for (name, entry) in entries {
             let range = check_range(&entry, data, map.len())
                 .map_err(|why| fail(format!("tensor {name}: {why}")))?;
-            let tensor = Tensor { file, dtype: entry.dtype, shape: entry.shape, range };
+            let tensor = Tensor {
+                file,
+                dtype: entry.dtype,
+                shape: entry.shape,
+                range,
+            };
             if let Some(other) = self.tensors.insert(name.clone(), tensor) {
                 return Err(fail(format!(
                     "tensor {name} stands in {} as well. Keep one checkpoint in a folder.",
@@ -123,7 +134,11 @@ impl Weights {
         shape: &[usize],
     ) -> Result<(&Tensor, Bytes), LoadError> {
         let Some(tensor) = self.tensors.get(name) else {
-            let searched: Vec<_> = self.files.iter().map(|(p, _)| p.display().to_string()).collect();
+            let searched: Vec<_> = self
+                .files
+                .iter()
+                .map(|(p, _)| p.display().to_string())
+                .collect();
             return Err(LoadError(format!(
                 "{}: tensor {name} ({} {shape:?}) is missing. The checkpoint is incomplete, or \
                  in another layout than the published one with packed MXFP4 experts: fetch all \
@@ -198,8 +213,12 @@ pub enum Values {
 fn widen(dtype: &str, bytes: &[u8]) -> Vec<f32> {
     let pairs = bytes.chunks_exact(2).map(|b| [b[0], b[1]]);
     match dtype {
-        "BF16" => pairs.map(|b| half::bf16::from_le_bytes(b).to_f32()).collect(),
-        "F16" => pairs.map(|b| half::f16::from_le_bytes(b).to_f32()).collect(),
+        "BF16" => pairs
+            .map(|b| half::bf16::from_le_bytes(b).to_f32())
+            .collect(),
+        "F16" => pairs
+            .map(|b| half::f16::from_le_bytes(b).to_f32())
+            .collect(),
         _ => bytes
             .chunks_exact(4)
             .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
@@ -213,13 +232,20 @@ fn files(dir: &Path) -> Result<Vec<PathBuf>, LoadError> {
         let text = std::fs::read_to_string(&index);
         let text = text.map_err(|e| LoadError(format!("{}: {e}. {REFETCH}.", index.display())))?;
         let parsed: Index = serde_json::from_str(&text).map_err(|e| {
-            LoadError(format!("{}: is not an index of tensors ({e}). {REFETCH}.", index.display()))
+            LoadError(format!(
+                "{}: is not an index of tensors ({e}). {REFETCH}.",
+                index.display()
+            ))
         })?;
         let names: std::collections::BTreeSet<String> = parsed.weight_map.into_values().collect();
         return Ok(names.iter().map(|name| dir.join(name)).collect());
     }
-    let entries = std::fs::read_dir(dir)
-        .map_err(|e| LoadError(format!("{}: cannot be read as a folder ({e}).", dir.display())))?;
+    let entries = std::fs::read_dir(dir).map_err(|e| {
+        LoadError(format!(
+            "{}: cannot be read as a folder ({e}).",
+            dir.display()
+        ))
+    })?;
     let mut found: Vec<PathBuf> = entries
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| path.extension().is_some_and(|e| e == "safetensors"))
@@ -241,13 +267,18 @@ fn header(bytes: &[u8]) -> Result<(BTreeMap<String, Entry>, usize), String> {
         return Err("is a Git LFS pointer, not the weights. Run `git lfs pull`.".to_owned());
     }
     let short = |need: u64| {
-        format!("is cut short: {need} bytes of header, {} bytes in all. {REFETCH}.", bytes.len())
+        format!(
+            "is cut short: {need} bytes of header, {} bytes in all. {REFETCH}.",
+            bytes.len()
+        )
     };
     let Some((length, rest)) = bytes.split_first_chunk::<8>() else {
         return Err(short(8));
     };
     let length = u64::from_le_bytes(*length);
-    let text = usize::try_from(length).ok().and_then(|length| rest.get(..length));
+    let text = usize::try_from(length)
+        .ok()
+        .and_then(|length| rest.get(..length));
     let text = text.ok_or_else(|| short(length))?;
     let mut entries: BTreeMap<String, serde_json::Value> = serde_json::from_slice(text)
         .map_err(|e| format!("has a header that is not safetensors' ({e}). {REFETCH}."))?;
@@ -270,7 +301,10 @@ fn check_range(entry: &Entry, data: usize, length: usize) -> Result<Range<usize>
         "F64" | "U64" | "I64" => 8,
         other => return Err(format!("has the unknown type {other}.")),
     };
-    let bytes = entry.shape.iter().try_fold(width, |n: usize, &d| n.checked_mul(d));
+    let bytes = entry
+        .shape
+        .iter()
+        .try_fold(width, |n: usize, &d| n.checked_mul(d));
     if end.checked_sub(start) != bytes {
         return Err(format!(
             "{} {:?} does not fill its bytes {start}..{end}. {REFETCH}.",
@@ -287,7 +321,10 @@ fn check_range(entry: &Entry, data: usize, length: usize) -> Result<Range<usize>
 }
 
 fn file_name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    path.file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -1,17 +1,13 @@
 //! `cases`: snapshots of cases, named by their content.
 
 use domain::case::Case;
-use sha2::{Digest, Sha256};
+use domain::hex_digest;
 use sqlx::SqliteConnection;
 
 /// Names a suite as a run sees it: the cases in order, labels included.
 pub fn suite_hash(cases: &[Case]) -> String {
-    let mut hash = Sha256::new();
-    for case in cases {
-        hash.update(case_hash(&json(case)));
-        hash.update("\n");
-    }
-    hex(&hash.finalize())
+    let names: Vec<String> = cases.iter().map(|case| case_hash(&json(case))).collect();
+    hex_digest(names.join("\n").as_bytes())
 }
 
 pub(crate) fn json(case: &Case) -> String {
@@ -19,7 +15,7 @@ pub(crate) fn json(case: &Case) -> String {
 }
 
 pub(crate) fn case_hash(json: &str) -> String {
-    hex(&Sha256::digest(json))
+    hex_digest(json.as_bytes())
 }
 
 pub(crate) async fn insert(
@@ -35,12 +31,4 @@ pub(crate) async fn insert(
     .execute(connection)
     .await
     .map(|_| ())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -1,4 +1,4 @@
-//! Who judges: the engine, or for tests a replay of prepared replies.
+//! Who judges: the engine, or a replay of prepared replies.
 
 use engine::{Cancel, Engine, Event, GenerateError, ModelInfo, Prefix, Request};
 

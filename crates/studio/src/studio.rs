@@ -1,24 +1,51 @@
-//! The studio's surface.
+//! An open workspace and the state that its calls share.
 
 use crate::judge::Judge;
-use crate::view::*;
+use crate::models::Models;
+use crate::turns::Turns;
+use crate::view::{Failure, Figures, ModelView, Problem, RunSummary, Severity, WorkspaceView};
+use crate::watch::Known;
+use crate::workspace::{self, Config};
+use crate::{DATA, files};
 use domain::case::Case;
-use domain::run::{Outcome, RunId};
+use domain::run::Outcome;
 use serde::Serialize;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{SystemTime, UNIX_EPOCH};
+use store::{Store, StoreError};
+
+const DATABASE: &str = "studio.db";
+const DEBOUNCE_MS: u32 = 300;
 
 /// An open workspace. Clones share it; every method may be called from any thread of a
 /// tokio runtime.
 #[derive(Clone)]
-pub struct Studio {}
+pub struct Studio {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    root: PathBuf,
+    config: Config,
+    /// What was wrong when the workspace was opened.
+    problems: Vec<Problem>,
+    store: Store,
+    models: Models,
+    turns: Turns,
+    /// The case whose trace is streamed.
+    watched: Mutex<Option<String>>,
+    known: Arc<Known>,
+    /// One save at a time, so that comparing with the disk and writing are one step.
+    saving: Mutex<()>,
+}
 
 #[derive(Clone, Default)]
 pub struct Options {
     /// The model to judge with, before any choice stored in the workspace: `pebble` or a folder.
     pub model: Option<String>,
     pub bad_database: BadDatabase,
-    /// Judges instead of any model on disk (tests).
+    /// Judges instead of any model on disk (a replay, in tests).
     pub judge: Option<Arc<dyn Judge>>,
 }
 
@@ -41,6 +68,7 @@ pub struct Timing {
     pub load_ms: f64,
     pub prefill_tokens_per_s: f64,
     pub decode_tokens_per_s: f64,
+    /// From the request to the first new verdict in the database.
     pub first_verdict_ms: Option<f64>,
     pub store_ms: f64,
 }
@@ -60,140 +88,207 @@ pub struct RecordedCase {
     pub cached: bool,
 }
 
-/// Watches the workspace's files until it is dropped.
-pub struct Watch {}
-
 impl Studio {
-    pub async fn open(_root: &Path, _options: Options) -> Result<Studio, Failure> {
-        todo!()
+    /// Opens a folder as a workspace, creates its `.touchstone/` and begins to load the model.
+    /// Runs that an ended process left behind are marked interrupted.
+    pub async fn open(root: &Path, options: Options) -> Result<Studio, Failure> {
+        let root = std::fs::canonicalize(root)
+            .map_err(|error| Failure::file(root, "opened as a workspace", &error))?;
+        if !root.is_dir() {
+            let message = format!("{} is not a folder. Open a folder.", root.display());
+            return Err(Failure::input(message));
+        }
+        let data = root.join(DATA);
+        std::fs::create_dir_all(&data).map_err(|error| Failure::file(&data, "created", &error))?;
+        let (config, config_problem) = workspace::config(&root);
+        let mut problems = Vec::from_iter(config_problem);
+        let store = open_store(&data.join(DATABASE), options.bad_database, &mut problems).await?;
+        let models = match options.judge {
+            Some(judge) => Models::fixed(&root, judge),
+            None => Models::new(&root, options.model.as_deref(), config.model.clone()),
+        };
+        Ok(Studio {
+            inner: Arc::new(Inner {
+                known: Arc::new(Known::new(&root)),
+                root,
+                config,
+                problems,
+                store,
+                models,
+                turns: Turns::default(),
+                watched: Mutex::default(),
+                saving: Mutex::default(),
+            }),
+        })
     }
+
     pub fn root(&self) -> &Path {
-        todo!()
+        &self.inner.root
     }
+
     /// `debounce_ms` of touchstone.toml, or 300.
     pub fn debounce_ms(&self) -> u32 {
-        todo!()
+        self.inner.config.debounce_ms.unwrap_or(DEBOUNCE_MS)
     }
+
     pub async fn workspace(&self) -> Result<WorkspaceView, Failure> {
-        todo!()
+        let root = self.root();
+        let (names, name_problems) = workspace::names(root);
+        let mut problems = self.inner.problems.clone();
+        problems.extend(name_problems);
+        let mut policies = Vec::new();
+        for name in names {
+            let (summary, found) = workspace::summary(root, &name);
+            policies.push(summary);
+            problems.extend(found);
+        }
+        if policies.is_empty() {
+            problems.push(Problem {
+                severity: Severity::Warning,
+                file: workspace::POLICIES.to_owned(),
+                line: None,
+                message: "There is no policy here. Put Markdown files into policies/, or create \
+                          a policy."
+                    .to_owned(),
+            });
+        }
+        if let Some(message) = self.inner.models.trouble() {
+            problems.push(Problem {
+                severity: Severity::Error,
+                file: "model".to_owned(),
+                line: None,
+                message,
+            });
+        }
+        let name = root.file_name();
+        Ok(WorkspaceView {
+            name: name.map_or_else(
+                || "/".to_owned(),
+                |name| name.to_string_lossy().into_owned(),
+            ),
+            root: root.to_string_lossy().into_owned(),
+            policies,
+            models: self.inner.models.views(),
+            model: self.inner.models.selected(),
+            problems,
+        })
     }
-    pub async fn open_policy(&self, _name: &str) -> Result<PolicyDocument, Failure> {
-        todo!()
+
+    /// The models that were found, the selected one among them.
+    pub fn models(&self) -> Vec<ModelView> {
+        self.inner.models.views()
     }
-    /// Writes a new policy file from `text`, or a short template, and opens it.
-    pub async fn create_policy(
-        &self,
-        _name: &str,
-        _text: Option<&str>,
-    ) -> Result<PolicyDocument, Failure> {
-        todo!()
+
+    /// Judges with another model from the next evaluation on; returns when it is loaded.
+    /// When it cannot be loaded the present one stays.
+    pub async fn select_model(&self, id: &str) -> Result<ModelView, Failure> {
+        self.inner.models.select(id).await
     }
-    pub async fn analyze(
-        &self,
-        _name: &str,
-        _text: &str,
-        _baseline: Option<RunId>,
-    ) -> Result<PolicyAnalysis, Failure> {
-        todo!()
+
+    /// Streams the trace of this case, of whatever runs, as `RunEvent::TraceText`.
+    pub fn watch_trace(&self, case: Option<String>) {
+        *self
+            .inner
+            .watched
+            .lock()
+            .expect("no holder of this lock panics") = case;
     }
-    pub async fn save_policy(
-        &self,
-        _name: &str,
-        _text: &str,
-        _base_hash: &str,
-    ) -> Result<SaveResult, Failure> {
-        todo!()
-    }
-    pub async fn suite(&self, _name: &str) -> Result<SuiteView, Failure> {
-        todo!()
-    }
-    pub async fn edit_suite(
-        &self,
-        _name: &str,
-        _base_hash: &str,
-        _edit: SuiteEdit,
-    ) -> Result<SuiteSaved, Failure> {
-        todo!()
-    }
-    /// Judges the request's text over the policy's own suite. The events end with exactly
-    /// one of `Finished`, `Cancelled`, `Failed`, `Unchanged`; an `Err` repeats a `Failed` for
-    /// callers that do not look at events. A cancelled evaluation is `Ok`.
-    pub async fn evaluate(
-        &self,
-        _request: EvaluateRequest,
-        _on_event: impl FnMut(RunEvent) + Send,
-    ) -> Result<Timing, Failure> {
-        todo!()
-    }
-    /// As `evaluate`, over any suite file and for a policy that need not be a file of the
-    /// workspace (the command line).
-    pub async fn evaluate_suite(
-        &self,
-        _request: EvaluateRequest,
-        _suite: &Path,
-        _on_event: impl FnMut(RunEvent) + Send,
-    ) -> Result<Timing, Failure> {
-        todo!()
-    }
-    /// Continues an interrupted run with its own texts and cases.
-    pub async fn resume(
-        &self,
-        _run: RunId,
-        _on_event: impl FnMut(RunEvent) + Send,
-    ) -> Result<Timing, Failure> {
-        todo!()
-    }
+
     /// Stops the evaluation under way, if any.
     pub fn cancel(&self) {
-        todo!()
+        self.inner.turns.cancel();
     }
-    /// Streams the trace of this case, of whatever runs, as `RunEvent::TraceText`.
-    pub fn watch_trace(&self, _case: Option<String>) {
-        todo!()
+
+    /// Stops what runs and closes the database in good order.
+    pub async fn close(&self) {
+        self.cancel();
+        let _idle = self.inner.turns.idle().await;
+        self.inner.store.close().await;
     }
-    pub async fn runs(&self, _policy: &str) -> Result<Vec<RunSummary>, Failure> {
-        todo!()
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.inner.store
     }
-    pub async fn run_view(
+
+    pub(crate) fn model(&self) -> &Models {
+        &self.inner.models
+    }
+
+    pub(crate) fn turns(&self) -> &Turns {
+        &self.inner.turns
+    }
+
+    pub(crate) fn known(&self) -> &Arc<Known> {
+        &self.inner.known
+    }
+
+    pub(crate) fn watched(&self) -> Option<String> {
+        self.inner
+            .watched
+            .lock()
+            .expect("no holder of this lock panics")
+            .clone()
+    }
+
+    /// Writes a file whose bytes on disk are still those that `base_hash` names (empty: no
+    /// file), or returns what is there instead.
+    pub(crate) fn replace(
         &self,
-        _run: RunId,
-        _baseline: Option<RunId>,
-    ) -> Result<RunView, Failure> {
-        todo!()
+        path: &Path,
+        bytes: &[u8],
+        base_hash: &str,
+    ) -> Result<Result<String, Vec<u8>>, Failure> {
+        let _saving = self
+            .inner
+            .saving
+            .lock()
+            .expect("no holder of this lock panics");
+        let disk = files::read(path)?;
+        let disk_hash = disk.as_deref().map(files::hash).unwrap_or_default();
+        if disk_hash != base_hash {
+            return Ok(Err(disk.unwrap_or_default()));
+        }
+        let hash = files::hash(bytes);
+        // Told before the write, so that the watcher cannot see the new file first.
+        self.inner.known.expect(path, &hash);
+        if let Err(failure) = files::write(path, bytes) {
+            self.inner.known.expect(path, &disk_hash);
+            return Err(failure);
+        }
+        Ok(Ok(hash))
     }
-    pub async fn record(&self, _run: RunId, _baseline: Option<RunId>) -> Result<Record, Failure> {
-        todo!()
+}
+
+async fn open_store(
+    path: &Path,
+    bad: BadDatabase,
+    problems: &mut Vec<Problem>,
+) -> Result<Store, Failure> {
+    match (Store::open(path).await, bad) {
+        (Err(error), BadDatabase::MoveAside) if error.is_bad_file() => {
+            let kept = move_aside(path, &error)?;
+            problems.push(Problem {
+                severity: Severity::Warning,
+                file: format!("{DATA}/{DATABASE}"),
+                line: None,
+                message: format!(
+                    "{error} It was kept as {}; history starts afresh.",
+                    kept.display()
+                ),
+            });
+            Ok(Store::open(path).await?)
+        }
+        (opened, _) => Ok(opened?),
     }
-    pub async fn trace(
-        &self,
-        _run: RunId,
-        _case: &str,
-        _baseline: Option<RunId>,
-    ) -> Result<TraceView, Failure> {
-        todo!()
-    }
-    pub async fn set_baseline(&self, _policy: &str, _run: Option<RunId>) -> Result<(), Failure> {
-        todo!()
-    }
-    /// The policy file's text of a run's revision. Nothing is written.
-    pub async fn restore(&self, _run: RunId) -> Result<String, Failure> {
-        todo!()
-    }
-    pub async fn compare(&self, _a: RunId, _b: RunId) -> Result<Comparison, Failure> {
-        todo!()
-    }
-    /// Reports changes made outside the studio, until the result is dropped.
-    pub fn watch(
-        &self,
-        _on_event: impl FnMut(WorkspaceEvent) + Send + 'static,
-    ) -> Result<Watch, Failure> {
-        todo!()
-    }
-    pub fn models(&self) -> Vec<ModelView> {
-        todo!()
-    }
-    /// Judges with another model from the next evaluation on; returns when it is loaded.
-    pub async fn select_model(&self, _id: &str) -> Result<ModelView, Failure> {
-        todo!()
-    }
+}
+
+fn move_aside(path: &Path, error: &StoreError) -> Result<PathBuf, Failure> {
+    tracing::warn!(%error, "the database is moved aside");
+    Ok(store::move_aside(path, now_ms())?)
+}
+
+pub(crate) fn now_ms() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |elapsed| elapsed.as_millis() as i64)
 }

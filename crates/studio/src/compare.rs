@@ -1,0 +1,305 @@
+//! A run beside its baseline: rows, figures, flips. Whether a case is right is decided
+//! here, from what the run's own suite snapshot expects, for both runs alike.
+//!
+//! A case is compared with the baseline only where the model read the same content in
+//! both: a flip is a claim about the policy, not about an edited case.
+
+use crate::view::{
+    Before, CaseRow, ClauseFigures, Figures, FlipCounts, MetricsDelta, RunState, RunSummary,
+    RunView,
+};
+use domain::case::{Case, excerpt};
+use domain::citation;
+use domain::flip::{Certainty, Flip, FlipKind, Metrics, flip, mcnemar_p, metrics};
+use domain::policy::Clause;
+use domain::run::{Judged, Outcome, Sampling};
+use domain::verdict::{Expected, Verdict};
+use std::collections::{BTreeSet, HashMap};
+use store::{Run, RunCase};
+
+const EXCERPT_CHARS_MAX: usize = 160;
+
+/// Greedy runs of one engine are exact repeats, so a flip between them is a fact about the
+/// two revisions. Within half a nat of zero (62 against 38 in a hundred) the model itself
+/// is of two minds, and samples would often say otherwise: such a flip stays undecided.
+const UNDECIDED_MARGIN: f64 = 0.5;
+
+/// One case of a run, with the clauses that its trace cites.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    pub case: Case,
+    pub fingerprint: String,
+    pub outcome: Option<Outcome>,
+    pub cached: bool,
+    cited: BTreeSet<String>,
+}
+
+impl Entry {
+    pub(crate) fn new(case: RunCase, clauses: &[Clause]) -> Entry {
+        let mut entry = Entry {
+            case: case.case,
+            fingerprint: case.fingerprint,
+            outcome: None,
+            cached: case.cached,
+            cited: BTreeSet::new(),
+        };
+        if let Some(outcome) = case.outcome {
+            entry.judge(outcome, clauses);
+        }
+        entry
+    }
+
+    pub(crate) fn judge(&mut self, outcome: Outcome, clauses: &[Clause]) {
+        self.cited = citation::find(&outcome.trace, clauses)
+            .into_iter()
+            .filter_map(|citation| citation.clause)
+            .collect();
+        self.outcome = Some(outcome);
+    }
+
+    /// Whether the trace or the answer names one of these clauses.
+    pub(crate) fn rests_on(&self, clauses: &BTreeSet<String>) -> bool {
+        let named = self.outcome.iter().flat_map(|outcome| &outcome.rules);
+        self.cited
+            .iter()
+            .chain(named)
+            .any(|id| clauses.contains(id))
+    }
+}
+
+/// The run that another is compared with.
+pub(crate) struct Base {
+    pub summary: RunSummary,
+    pub file_text: String,
+    pub entries: HashMap<String, Entry>,
+}
+
+/// A run as far as it has come, beside its baseline.
+pub(crate) struct Table {
+    pub run: Run,
+    pub is_baseline: bool,
+    pub clauses: Vec<Clause>,
+    pub entries: Vec<Entry>,
+    pub base: Option<Base>,
+}
+
+impl Table {
+    pub(crate) fn view(&self) -> RunView {
+        let figures = self.figures();
+        RunView {
+            summary: summary(&self.run, figures.metrics, self.is_baseline),
+            baseline: self.base.as_ref().map(|base| base.summary.clone()),
+            rows: self.entries.iter().map(|entry| self.row(entry)).collect(),
+            figures,
+        }
+    }
+
+    pub(crate) fn row(&self, entry: &Entry) -> CaseRow {
+        let case = &entry.case;
+        let outcome = entry.outcome.as_ref();
+        let before = self.before(entry);
+        let flip = outcome.zip(before).and_then(|(now, before)| {
+            let kind = flip(reading(before), reading(now), case.expected)?;
+            Some((kind, self.certainty(before, now)))
+        });
+        CaseRow {
+            case: case.id.clone(),
+            excerpt: excerpt(&case.content, EXCERPT_CHARS_MAX),
+            kind: case.kind,
+            tags: case.tags.clone(),
+            language: case.language.clone(),
+            expected: case.expected,
+            expected_label: case.label.clone(),
+            verdict: outcome.map(|outcome| outcome.verdict),
+            label: outcome.and_then(|outcome| outcome.label.clone()),
+            unparsed_reason: outcome.and_then(|outcome| outcome.unparsed_reason.clone()),
+            rules: outcome
+                .map(|outcome| outcome.rules.clone())
+                .unwrap_or_default(),
+            margin: outcome.and_then(|outcome| outcome.margin),
+            correct: outcome.and_then(|outcome| outcome.correct(case.expected)),
+            cached: entry.cached,
+            before: before.map(|before| Before {
+                verdict: before.verdict,
+                label: before.label.clone(),
+                margin: before.margin,
+            }),
+            flip: flip.map(|(kind, _)| kind),
+            certainty: flip.map(|(_, certainty)| certainty),
+        }
+    }
+
+    /// The same content in the baseline, judged.
+    pub(crate) fn before(&self, entry: &Entry) -> Option<&Outcome> {
+        let before = self.base.as_ref()?.entries.get(&entry.case.id)?;
+        if before.fingerprint != entry.fingerprint {
+            return None;
+        }
+        before.outcome.as_ref()
+    }
+
+    /// The cases judged in both runs: what is expected, before, now.
+    fn pairs(&self) -> impl Iterator<Item = (&Case, &Outcome, &Outcome)> {
+        self.entries.iter().filter_map(|entry| {
+            let now = entry.outcome.as_ref()?;
+            Some((&entry.case, self.before(entry)?, now))
+        })
+    }
+
+    pub(crate) fn figures(&self) -> Figures {
+        let judged = self
+            .entries
+            .iter()
+            .filter_map(|entry| Some(pair(entry.outcome.as_ref()?, entry.case.expected)));
+        let metrics = metrics(judged);
+        let mut flips = FlipCounts::default();
+        for (case, before, now) in self.pairs() {
+            match flip(reading(before), reading(now), case.expected) {
+                Some(FlipKind::Fixed) => flips.fixed += 1,
+                Some(FlipKind::Broken) => flips.broken += 1,
+                Some(FlipKind::Changed) => flips.changed += 1,
+                None => {}
+            }
+        }
+        let compared = self.base.as_ref().map(|_| self.compared());
+        Figures {
+            metrics,
+            baseline: compared.map(|(before, _)| before),
+            delta: compared.map(|(before, now)| delta(&before, &now)),
+            flips,
+            mcnemar_p: self
+                .base
+                .as_ref()
+                .map(|_| mcnemar_p(flips.broken, flips.fixed)),
+            clauses: self.clause_figures(),
+        }
+    }
+
+    /// Metrics before and now, over the cases judged in both.
+    fn compared(&self) -> (Metrics, Metrics) {
+        (
+            metrics(
+                self.pairs()
+                    .map(|(case, before, _)| pair(before, case.expected)),
+            ),
+            metrics(self.pairs().map(|(case, _, now)| pair(now, case.expected))),
+        )
+    }
+
+    fn clause_figures(&self) -> Vec<ClauseFigures> {
+        let mut figures: Vec<ClauseFigures> = self
+            .clauses
+            .iter()
+            .map(|clause| ClauseFigures {
+                clause: clause.id.clone(),
+                cited: 0,
+                deciding: 0,
+                failing: 0,
+            })
+            .collect();
+        for entry in &self.entries {
+            let Some(outcome) = &entry.outcome else {
+                continue;
+            };
+            let wrong = outcome.correct(entry.case.expected) == Some(false);
+            for figure in &mut figures {
+                let decides = outcome
+                    .rules
+                    .iter()
+                    .any(|rule| rule.eq_ignore_ascii_case(&figure.clause));
+                figure.cited += u32::from(entry.cited.contains(&figure.clause));
+                figure.deciding += u32::from(decides);
+                figure.failing += u32::from(decides && wrong);
+            }
+        }
+        figures
+    }
+
+    pub(crate) fn flips(&self) -> Vec<Flip> {
+        self.pairs()
+            .filter_map(|(case, before, now)| {
+                Some(Flip {
+                    case: case.id.clone(),
+                    from: before.verdict,
+                    to: now.verdict,
+                    kind: flip(reading(before), reading(now), case.expected)?,
+                    certainty: self.certainty(before, now),
+                })
+            })
+            .collect()
+    }
+
+    pub(crate) fn pairs_count(&self) -> u32 {
+        self.pairs().count() as u32
+    }
+
+    fn certainty(&self, before: &Outcome, now: &Outcome) -> Certainty {
+        let base = self
+            .base
+            .as_ref()
+            .map(|base| base.summary.settings.sampling);
+        let greedy = [Some(self.run.settings.sampling), base]
+            .into_iter()
+            .flatten()
+            .all(|sampling| sampling == Sampling::Greedy);
+        let margins = [before.margin, now.margin];
+        let near = margins
+            .into_iter()
+            .flatten()
+            .any(|margin| margin.abs() < UNDECIDED_MARGIN);
+        if greedy && !near {
+            Certainty::Real
+        } else {
+            Certainty::Undecided
+        }
+    }
+}
+
+pub(crate) fn summary(run: &Run, metrics: Metrics, is_baseline: bool) -> RunSummary {
+    RunSummary {
+        run: run.run,
+        policy: run.policy.clone(),
+        revision: run.revision.clone(),
+        model_name: run.model.name.clone(),
+        model_digest: run.model.digest.clone(),
+        demonstration: run.model.demonstration,
+        settings: run.settings.clone(),
+        state: match run.state {
+            store::RunState::Running => RunState::Running,
+            store::RunState::Finished => RunState::Finished,
+            store::RunState::Interrupted => RunState::Interrupted,
+        },
+        started_at_ms: run.started_at_ms,
+        finished_at_ms: run.finished_at_ms,
+        metrics,
+        is_baseline,
+    }
+}
+
+fn reading(outcome: &Outcome) -> (Verdict, Option<&str>) {
+    (outcome.verdict, outcome.label.as_deref())
+}
+
+fn pair(outcome: &Outcome, expected: Option<Expected>) -> Judged {
+    Judged {
+        verdict: outcome.verdict,
+        expected,
+    }
+}
+
+fn delta(before: &Metrics, now: &Metrics) -> MetricsDelta {
+    let difference = |now: Option<f64>, before: Option<f64>| Some(now? - before?);
+    let rate = |of: fn(&Metrics) -> Option<domain::flip::Rate>| {
+        difference(
+            of(now).map(|rate| rate.value),
+            of(before).map(|rate| rate.value),
+        )
+    };
+    MetricsDelta {
+        precision: rate(|metrics| metrics.precision),
+        recall: rate(|metrics| metrics.recall),
+        f1: difference(now.f1, before.f1),
+        false_positive_rate: rate(|metrics| metrics.false_positive_rate),
+        accuracy: rate(|metrics| metrics.accuracy),
+    }
+}

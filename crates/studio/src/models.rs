@@ -1,0 +1,360 @@
+//! Which models there are and which one judges. Loading happens on a thread of its own,
+//! so that opening a workspace never waits for weights.
+//!
+//! Pebble, the demonstration model, is looked for in this order: the folder named by
+//! `TOUCHSTONE_PEBBLE`; `fixtures/pebble` of the workspace and of the folders above it;
+//! `pebble` and `fixtures/pebble` beside the executable and in the folders above it;
+//! `fixtures/pebble` of the current folder.
+//!
+//! The model that judges is the first of these that is given: the host's option, the
+//! choice stored by `select` in `.touchstone/model`, `model` of touchstone.toml, Pebble.
+
+use crate::judge::Judge;
+use crate::view::{Failure, ModelView};
+use engine::Engine;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Instant;
+use tokio::sync::watch;
+
+pub(crate) const PEBBLE: &str = "pebble";
+const PEBBLE_VARIABLE: &str = "TOUCHSTONE_PEBBLE";
+
+/// A folder that looks like a checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Found {
+    id: String,
+    path: PathBuf,
+    demonstration: bool,
+}
+
+/// The model that judges, on its way into memory or there.
+#[derive(Clone)]
+struct Slot {
+    found: Found,
+    state: watch::Receiver<State>,
+}
+
+#[derive(Clone)]
+enum State {
+    Loading,
+    Ready(Arc<dyn Judge>),
+    Failed(String),
+}
+
+pub(crate) struct Models {
+    root: PathBuf,
+    configured: Option<String>,
+    slot: Mutex<Result<Slot, String>>,
+}
+
+/// A model ready to judge.
+#[derive(Clone)]
+pub(crate) struct Ready {
+    pub judge: Arc<dyn Judge>,
+    pub demonstration: bool,
+}
+
+impl Models {
+    /// Chooses the model and begins to load it. A choice that is no checkpoint is
+    /// reported when the model is needed, and can be replaced until then.
+    pub(crate) fn new(root: &Path, option: Option<&str>, configured: Option<String>) -> Models {
+        let stored = std::fs::read_to_string(choice_path(root)).ok();
+        let stored = stored.as_deref().map(str::trim).filter(|id| !id.is_empty());
+        let id = option
+            .or(stored)
+            .or(configured.as_deref())
+            .unwrap_or(PEBBLE);
+        let slot = find(root, id).map(load);
+        Models {
+            root: root.to_owned(),
+            slot: Mutex::new(slot),
+            configured,
+        }
+    }
+
+    /// Judges with what the host brought.
+    pub(crate) fn fixed(root: &Path, judge: Arc<dyn Judge>) -> Models {
+        let found = Found {
+            id: judge.info().name.clone(),
+            path: root.to_owned(),
+            demonstration: true,
+        };
+        let (_, state) = watch::channel(State::Ready(judge));
+        Models {
+            root: root.to_owned(),
+            configured: None,
+            slot: Mutex::new(Ok(Slot { found, state })),
+        }
+    }
+
+    pub(crate) fn views(&self) -> Vec<ModelView> {
+        let slot = self.lock().clone();
+        let mut found: Vec<Found> = Vec::new();
+        let ids = [Some(PEBBLE.to_owned()), self.configured.clone()];
+        for id in ids.into_iter().flatten().chain(folders(&self.root)) {
+            found.extend(find(&self.root, &id).ok());
+        }
+        found.extend(slot.as_ref().ok().map(|slot| slot.found.clone()));
+        let mut views: Vec<ModelView> = Vec::new();
+        for model in found {
+            if views
+                .iter()
+                .any(|view| view.path == model.path.to_string_lossy())
+            {
+                continue;
+            }
+            let state = match &slot {
+                Ok(slot) if slot.found.path == model.path => Some(slot.state.borrow().clone()),
+                _ => None,
+            };
+            views.push(view(&model, state.as_ref()));
+        }
+        views
+    }
+
+    /// The id of the model that judges; nothing while none could be loaded.
+    pub(crate) fn selected(&self) -> Option<String> {
+        let slot = self.lock();
+        let slot = slot.as_ref().ok()?;
+        let failed = matches!(*slot.state.borrow(), State::Failed(_));
+        (!failed).then(|| slot.found.id.clone())
+    }
+
+    /// Why no model can judge, if it is known already.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        match self.lock().as_ref() {
+            Err(message) => Some(message.clone()),
+            Ok(slot) => match &*slot.state.borrow() {
+                State::Failed(message) => Some(message.clone()),
+                State::Loading | State::Ready(_) => None,
+            },
+        }
+    }
+
+    /// The model's digest, once it is loaded.
+    pub(crate) fn digest(&self) -> Option<String> {
+        let slot = self.lock();
+        let state = slot.as_ref().ok()?.state.borrow();
+        match &*state {
+            State::Ready(judge) => Some(judge.info().digest.clone()),
+            State::Loading | State::Failed(_) => None,
+        }
+    }
+
+    /// Waits until the model is loaded.
+    pub(crate) async fn ready(&self) -> Result<Ready, Failure> {
+        let slot = self.lock().clone();
+        wait(slot.map_err(Failure::model)?).await
+    }
+
+    /// Loads another model and, when that went well, judges with it and remembers it.
+    pub(crate) async fn select(&self, id: &str) -> Result<ModelView, Failure> {
+        let found = find(&self.root, id).map_err(Failure::model)?;
+        let current = self.lock().clone().ok();
+        let slot = match current {
+            Some(slot)
+                if slot.found.path == found.path
+                    && !matches!(*slot.state.borrow(), State::Failed(_)) =>
+            {
+                slot
+            }
+            _ => load(found.clone()),
+        };
+        wait(slot.clone()).await?;
+        let state = slot.state.borrow().clone();
+        *self.lock() = Ok(slot);
+        let path = choice_path(&self.root);
+        if let Err(error) = std::fs::write(&path, format!("{}\n", found.id)) {
+            return Err(Failure::file(&path, "written", &error));
+        }
+        Ok(view(&found, Some(&state)))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Result<Slot, String>> {
+        self.slot.lock().expect("no holder of this lock panics")
+    }
+}
+
+async fn wait(mut slot: Slot) -> Result<Ready, Failure> {
+    let state = slot
+        .state
+        .wait_for(|state| !matches!(state, State::Loading))
+        .await
+        .map(|state| state.clone());
+    match state {
+        Ok(State::Ready(judge)) => Ok(Ready {
+            judge,
+            demonstration: slot.found.demonstration,
+        }),
+        Ok(State::Failed(message)) => Err(Failure::model(message)),
+        // The sender went away without a word: the loading thread panicked.
+        Ok(State::Loading) | Err(_) => Err(Failure::internal(format!(
+            "Loading {} ended unexpectedly. The log has the cause.",
+            slot.found.path.display()
+        ))),
+    }
+}
+
+fn load(found: Found) -> Slot {
+    let (sender, state) = watch::channel(State::Loading);
+    let path = found.path.clone();
+    let work = move || {
+        let started = Instant::now();
+        let state = match Engine::load(&path) {
+            Ok(engine) => State::Ready(Arc::new(engine)),
+            Err(error) => State::Failed(error.to_string()),
+        };
+        let elapsed_ms = started.elapsed().as_secs_f64() * 1e3;
+        tracing::info!(path = %path.display(), elapsed_ms, "a model was loaded");
+        let _ = sender.send(state);
+    };
+    if let Err(error) = std::thread::Builder::new()
+        .name("model".to_owned())
+        .spawn(work)
+    {
+        tracing::error!(%error, "no thread for loading a model");
+    }
+    Slot { found, state }
+}
+
+fn choice_path(root: &Path) -> PathBuf {
+    root.join(crate::DATA).join("model")
+}
+
+fn find(root: &Path, id: &str) -> Result<Found, String> {
+    if id == PEBBLE {
+        let places = pebble_places(root);
+        let path = places.iter().find(|path| is_checkpoint(path));
+        return path.map(|path| pebble(path)).ok_or_else(|| {
+            format!(
+                "Pebble, the demonstration model, was not found. Set {PEBBLE_VARIABLE} to its \
+                 folder, put it into {}, or choose the folder of another model.",
+                root.join("fixtures/pebble").display()
+            )
+        });
+    }
+    let path = root.join(id);
+    if !is_checkpoint(&path) {
+        return Err(format!(
+            "{} is no model: a folder with config.json and *.safetensors is needed. Choose another.",
+            path.display()
+        ));
+    }
+    let path = std::fs::canonicalize(&path).unwrap_or(path);
+    let is_pebble = pebble_places(root)
+        .iter()
+        .any(|place| std::fs::canonicalize(place).is_ok_and(|place| place == path));
+    Ok(if is_pebble {
+        pebble(&path)
+    } else {
+        Found {
+            id: path.to_string_lossy().into_owned(),
+            demonstration: names_pebble(&path),
+            path,
+        }
+    })
+}
+
+fn pebble(path: &Path) -> Found {
+    Found {
+        id: PEBBLE.to_owned(),
+        path: std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()),
+        demonstration: true,
+    }
+}
+
+/// A copy of Pebble elsewhere is still the demonstration model.
+fn names_pebble(path: &Path) -> bool {
+    path.file_name()
+        .is_some_and(|name| name.to_string_lossy().to_lowercase().starts_with(PEBBLE))
+}
+
+fn pebble_places(root: &Path) -> Vec<PathBuf> {
+    let mut places = Vec::new();
+    places.extend(std::env::var_os(PEBBLE_VARIABLE).map(PathBuf::from));
+    places.extend(
+        root.ancestors()
+            .map(|folder| folder.join("fixtures/pebble")),
+    );
+    if let Ok(executable) = std::env::current_exe() {
+        for folder in executable.ancestors().skip(1) {
+            places.extend([folder.join(PEBBLE), folder.join("fixtures/pebble")]);
+        }
+    }
+    places.extend(std::env::current_dir().map(|folder| folder.join("fixtures/pebble")));
+    places
+}
+
+/// Folders of `models/` in the workspace.
+fn folders(root: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(root.join("models"));
+    let mut ids: Vec<String> = entries
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| entry.path().to_str().map(str::to_owned))
+        .collect();
+    ids.sort();
+    ids
+}
+
+fn weights(path: &Path) -> impl Iterator<Item = PathBuf> {
+    std::fs::read_dir(path)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "safetensors")
+        })
+}
+
+fn is_checkpoint(path: &Path) -> bool {
+    path.join("config.json").is_file() && weights(path).next().is_some()
+}
+
+fn view(found: &Found, state: Option<&State>) -> ModelView {
+    let name = found.path.file_name();
+    let mut view = ModelView {
+        id: found.id.clone(),
+        name: name.map_or_else(
+            || found.id.clone(),
+            |name| name.to_string_lossy().into_owned(),
+        ),
+        demonstration: found.demonstration,
+        path: found.path.to_string_lossy().into_owned(),
+        digest: None,
+        device: "cpu".to_owned(),
+        bytes: 0,
+        context_tokens: 0,
+        problem: None,
+    };
+    match state {
+        Some(State::Ready(judge)) => {
+            let info = judge.info();
+            view.name.clone_from(&info.name);
+            view.digest = Some(info.digest.clone());
+            view.device.clone_from(&info.device);
+            view.bytes = info.bytes;
+            view.context_tokens = info.context_tokens;
+        }
+        Some(State::Loading | State::Failed(_)) | None => {
+            let sizes = weights(&found.path).filter_map(|path| path.metadata().ok());
+            view.bytes = sizes.map(|metadata| metadata.len()).sum();
+            view.context_tokens = configured_context(&found.path).unwrap_or(0);
+        }
+    }
+    if let Some(State::Failed(message)) = state {
+        view.problem = Some(message.clone());
+    }
+    view
+}
+
+/// What config.json says before the model is loaded.
+fn configured_context(path: &Path) -> Option<u32> {
+    let text = std::fs::read_to_string(path.join("config.json")).ok()?;
+    let config: serde_json::Value = serde_json::from_str(&text).ok()?;
+    u32::try_from(config.get("max_position_embeddings")?.as_u64()?).ok()
+}
