@@ -1,0 +1,61 @@
+//! `touchstone diff`, `runs` and `models`: what is there already.
+
+use crate::args::{DiffArgs, ModelsArgs, RunsArgs};
+use crate::{input, json, place, table};
+use domain::run::RunId;
+use studio::view::{Failure, RunSummary};
+
+pub async fn diff(args: DiffArgs) -> Result<(), Failure> {
+    let studio = place::open(&args.place, None).await?;
+    let comparison = studio.compare(RunId(args.a), RunId(args.b)).await;
+    studio.close().await;
+    let comparison = comparison?;
+    if args.place.json {
+        println!("{}", json::line(&comparison));
+    } else {
+        print!(
+            "{}",
+            table::comparison(&comparison, table::Style::of_stdout())
+        );
+    }
+    Ok(())
+}
+
+pub async fn runs(args: RunsArgs) -> Result<(), Failure> {
+    let studio = place::open(&args.place, None).await?;
+    let names: Vec<String> = studio
+        .workspace()
+        .await?
+        .policies
+        .into_iter()
+        .map(|policy| policy.name)
+        .filter(|name| args.policy.as_ref().is_none_or(|wanted| wanted == name))
+        .collect();
+    if let (Some(wanted), true) = (&args.policy, names.is_empty()) {
+        return Err(input(format!("The workspace has no policy {wanted}.")));
+    }
+    let mut runs: Vec<RunSummary> = Vec::new();
+    for name in names {
+        runs.extend(studio.runs(&name).await?);
+    }
+    runs.sort_by_key(|run| std::cmp::Reverse(run.run));
+    studio.close().await;
+    if args.place.json {
+        println!("{}", json::line(&runs));
+    } else {
+        print!("{}", table::runs(&runs));
+    }
+    Ok(())
+}
+
+pub async fn models(args: ModelsArgs) -> Result<(), Failure> {
+    let studio = place::open(&args.place, None).await?;
+    let models = studio.models();
+    studio.close().await;
+    if args.place.json {
+        println!("{}", json::line(&models));
+    } else {
+        print!("{}", table::models(&models));
+    }
+    Ok(())
+}

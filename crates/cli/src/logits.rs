@@ -1,0 +1,21 @@
+//! `touchstone logits`: the engine's own numbers, for comparing with a reference.
+
+use crate::args::LogitsArgs;
+use crate::{input, json};
+use studio::view::Failure;
+
+pub fn logits(args: &LogitsArgs) -> Result<(), Failure> {
+    let logits =
+        engine::last_logits(&args.model, &args.tokens).map_err(|error| input(error.to_string()))?;
+    if args.json {
+        println!("{}", json::logits(&logits)?);
+        return Ok(());
+    }
+    let mut order: Vec<usize> = (0..logits.len()).collect();
+    order.sort_by(|a, b| logits[*b].total_cmp(&logits[*a]).then(a.cmp(b)));
+    println!("{:>8}  {:>12}", "token", "logit");
+    for id in order.into_iter().take(10) {
+        println!("{id:>8}  {:>12.6}", logits[id]);
+    }
+    Ok(())
+}

@@ -1,0 +1,104 @@
+//! The studio behind the window: opened when first asked for, replaced when another
+//! workspace is picked. While it cannot be opened, each call says why, and tries again.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use studio::view::{Code, Failure, WorkspaceEvent};
+use studio::{Options, Studio, Watch};
+use tokio::sync::Mutex;
+
+type Listener = Arc<dyn Fn(WorkspaceEvent) + Send + Sync>;
+
+pub struct Host {
+    state: Mutex<State>,
+}
+
+struct State {
+    root: Option<PathBuf>,
+    studio: Option<Studio>,
+    listener: Option<Listener>,
+    /// Reports to `listener` for as long as it is kept.
+    watch: Option<Watch>,
+}
+
+impl Host {
+    pub fn new(root: Option<PathBuf>) -> Host {
+        let state = State {
+            root,
+            studio: None,
+            listener: None,
+            watch: None,
+        };
+        Host {
+            state: Mutex::new(state),
+        }
+    }
+
+    /// The open studio. Calls that come while it opens wait for it.
+    pub async fn studio(&self) -> Result<Studio, Failure> {
+        let mut state = self.state.lock().await;
+        if let Some(studio) = &state.studio {
+            return Ok(studio.clone());
+        }
+        let root = state.root.clone().ok_or_else(|| Failure {
+            code: Code::Input,
+            message: "No workspace is open. Pick a folder that holds policies/ and fixtures/."
+                .into(),
+        })?;
+        let studio = Studio::open(&root, Options::default()).await?;
+        state.replace(studio.clone());
+        Ok(studio)
+    }
+
+    /// Opens another workspace; the present one stays open where that fails.
+    pub async fn open(&self, root: PathBuf) -> Result<Studio, Failure> {
+        let studio = Studio::open(&root, Options::default()).await?;
+        let mut state = self.state.lock().await;
+        state.root = Some(root);
+        let former = state.replace(studio.clone());
+        drop(state);
+        if let Some(former) = former {
+            former.close().await;
+        }
+        Ok(studio)
+    }
+
+    /// From now on `listener` hears of changes made outside, in this workspace and in
+    /// those opened later.
+    pub async fn watch(
+        &self,
+        listener: impl Fn(WorkspaceEvent) + Send + Sync + 'static,
+    ) -> Result<(), Failure> {
+        let mut state = self.state.lock().await;
+        state.listener = Some(Arc::new(listener));
+        state.listen()
+    }
+
+    /// Stops what runs and closes the database in good order.
+    pub async fn close(&self) {
+        let studio = self.state.lock().await.studio.take();
+        if let Some(studio) = studio {
+            studio.close().await;
+        }
+    }
+}
+
+impl State {
+    fn replace(&mut self, studio: Studio) -> Option<Studio> {
+        let former = self.studio.replace(studio);
+        if let Err(failure) = self.listen() {
+            tracing::warn!("changes made outside go unnoticed: {}", failure.message);
+        }
+        former
+    }
+
+    fn listen(&mut self) -> Result<(), Failure> {
+        self.watch = None;
+        let (Some(studio), Some(listener)) = (&self.studio, &self.listener) else {
+            return Ok(());
+        };
+        let listener = listener.clone();
+        self.watch = Some(studio.watch(move |event| listener(event))?);
+        Ok(())
+    }
+}

@@ -1,0 +1,74 @@
+// The app's one door to the back end: each function is one command of the shell.
+// Nothing else in the window imports from Tauri. Errors arrive as `Failure`.
+
+import { Channel, invoke } from '@tauri-apps/api/core';
+import type {
+  EvaluateRequest,
+  PolicyAnalysis,
+  PolicyDocument,
+  RunEvent,
+  RunId,
+  RunSummary,
+  RunView,
+  SaveResult,
+  SuiteEdit,
+  SuiteSaved,
+  TraceView,
+  WorkspaceEvent,
+  WorkspaceView,
+} from './lib/types';
+
+function channel<T>(onEvent: (event: T) => void): Channel<T> {
+  const opened = new Channel<T>();
+  opened.onmessage = onEvent;
+  return opened;
+}
+
+export const workspace = () => invoke<WorkspaceView>('workspace');
+
+export const openWorkspace = (path: string) => invoke<WorkspaceView>('open_workspace', { path });
+
+export const openPolicy = (name: string) => invoke<PolicyDocument>('open_policy', { name });
+
+export const createPolicy = (name: string, title: string) =>
+  invoke<PolicyDocument>('create_policy', { name, title });
+
+export const analyze = (name: string, text: string, baseline: RunId | null) =>
+  invoke<PolicyAnalysis>('analyze', { name, text, baseline });
+
+export const savePolicy = (name: string, text: string, baseHash: string) =>
+  invoke<SaveResult>('save_policy', { name, text, baseHash });
+
+export const editSuite = (name: string, baseHash: string, edit: SuiteEdit) =>
+  invoke<SuiteSaved>('edit_suite', { name, baseHash, edit });
+
+export const evaluate = (request: EvaluateRequest, onEvent: (event: RunEvent) => void) =>
+  invoke<void>('evaluate', { request, onEvent: channel(onEvent) });
+
+export const resume = (run: RunId, onEvent: (event: RunEvent) => void) =>
+  invoke<void>('resume', { run, onEvent: channel(onEvent) });
+
+export const cancel = () => invoke<void>('cancel');
+
+export const runs = (policy: string) => invoke<RunSummary[]>('runs', { policy });
+
+export const runView = (run: RunId, baseline: RunId | null) =>
+  invoke<RunView>('run_view', { run, baseline });
+
+export const trace = (run: RunId, id: string, baseline: RunId | null) =>
+  invoke<TraceView>('trace', { run, case: id, baseline });
+
+export const watchTrace = (id: string | null) => invoke<void>('watch_trace', { case: id });
+
+export const setBaseline = (policy: string, run: RunId | null) =>
+  invoke<void>('set_baseline', { policy, run });
+
+/** The text of the policy file that the run judged by. */
+export const restore = (run: RunId) => invoke<string>('restore', { run });
+
+export const selectModel = (id: string) => invoke<WorkspaceView>('select_model', { id });
+
+export const watch = (onEvent: (event: WorkspaceEvent) => void) =>
+  invoke<void>('watch', { onEvent: channel(onEvent) });
+
+export const pickFolder = () => invoke<string | null>('pick_folder');
