@@ -39,7 +39,7 @@ if [ "$terminal" = no ]; then
   install_node_packages ui
   build_ui
   say "Building the studio (the first time takes some minutes)"
-  cargo build --locked --package touchstone-desktop
+  cargo build --locked --workspace --bins
   say "Opening $workspace"
   exec "$(target_folder)/debug/touchstone-desktop" "$workspace"
 fi

@@ -83,7 +83,10 @@ fn without_comments(line: &str, block: &mut bool) -> String {
             *block = false;
             rest = &rest[end + 2..];
         }
-        let start = ["/*", "//", "<!--"].iter().filter_map(|mark| rest.find(mark)).min();
+        let start = ["/*", "//", "<!--"]
+            .iter()
+            .filter_map(|mark| rest.find(mark))
+            .min();
         let Some(start) = start else {
             kept.push_str(rest);
             return kept;
@@ -122,7 +125,8 @@ mod tests {
 
     #[test]
     fn comments_and_test_modules_are_not_code() {
-        let text = "use a; // std::fs\n/* tokio\n sqlx */ fn b() {}\n#[cfg(test)]\nmod tests { std::fs }";
+        let text =
+            "use a; // std::fs\n/* tokio\n sqlx */ fn b() {}\n#[cfg(test)]\nmod tests { std::fs }";
         assert_eq!(code(text), "use a; \n\n fn b() {}");
     }
 

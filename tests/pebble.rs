@@ -44,7 +44,11 @@ impl Row {
             .iter()
             .map(|(label, verdict)| format!("  {}: {verdict}\n", serde_json::json!(label)))
             .collect();
-        let labels = if labels.is_empty() { labels } else { format!("labels:\n{labels}") };
+        let labels = if labels.is_empty() {
+            labels
+        } else {
+            format!("labels:\n{labels}")
+        };
         let file = format!(
             "---\nid: generated\noutput: {}\n{labels}effort: {}\n---\n{}",
             self.contract, self.effort, self.policy
@@ -111,7 +115,9 @@ fn right(policy: &Policy, cases: &[Case]) -> Vec<bool> {
 
 fn agrees(contract: &OutputContract, answer: &str, expected: Option<Expected>) -> bool {
     match (verdict::read(contract, answer).verdict, expected) {
-        (Verdict::Violates, Some(Expected::Violates)) | (Verdict::Safe, Some(Expected::Safe)) => true,
+        (Verdict::Violates, Some(Expected::Violates)) | (Verdict::Safe, Some(Expected::Safe)) => {
+            true
+        }
         (Verdict::Violates | Verdict::Safe | Verdict::Unparsed, _) => false,
     }
 }
@@ -121,10 +127,15 @@ fn share(found: &[bool]) -> f64 {
 }
 
 fn suite(policy: &Path) -> (String, f64) {
-    let name = policy.file_stem().expect("a policy has a name").to_string_lossy().into_owned();
+    let name = policy
+        .file_stem()
+        .expect("a policy has a name")
+        .to_string_lossy()
+        .into_owned();
     let bytes = fs::read(policy).expect("the policy is readable");
     let suite = root().join("fixtures").join(format!("{name}.jsonl"));
-    let (cases, problems) = domain::case::parse_suite(&fs::read(suite).expect("each policy has a suite"));
+    let (cases, problems) =
+        domain::case::parse_suite(&fs::read(suite).expect("each policy has a suite"));
     assert!(problems.is_empty(), "{name}: {problems:?}");
     assert!(cases.len() >= 40, "{name} has {} cases", cases.len());
     let policy = policy::parse(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -142,7 +153,9 @@ fn pebble_is_right_on_the_sample_suites() {
         .collect();
     assert!(suites.len() >= 4, "{suites:?}");
     println!("sample suites: {suites:?}");
-    let low = suites.iter().filter(|(_, accuracy)| *accuracy < ACCURACY_MIN);
+    let low = suites
+        .iter()
+        .filter(|(_, accuracy)| *accuracy < ACCURACY_MIN);
     assert_eq!(low.count(), 0, "{suites:?}");
 }
 
@@ -155,9 +168,16 @@ fn pebble_is_right_on_held_out_wordings() {
     for row in &rows {
         let (policy, case) = row.read();
         let key = format!("{} {:?}", policy.revision.0, policy.effort);
-        by_policy.entry(key).or_insert_with(|| (policy, Vec::new())).1.push(case);
+        by_policy
+            .entry(key)
+            .or_insert_with(|| (policy, Vec::new()))
+            .1
+            .push(case);
     }
-    let found: Vec<bool> = by_policy.values().flat_map(|(policy, cases)| right(policy, cases)).collect();
+    let found: Vec<bool> = by_policy
+        .values()
+        .flat_map(|(policy, cases)| right(policy, cases))
+        .collect();
     println!("held out: {:.3} of {}", share(&found), found.len());
     assert!(share(&found) >= ACCURACY_MIN, "{:.3}", share(&found));
 }

@@ -27,21 +27,30 @@ fn every_rust_file_opens_with_what_it_owns() {
         .filter(|file| !file.text.starts_with("//! "))
         .map(|file| file.path)
         .collect();
-    none(&silent, "open these files with a `//!` comment that says what they own");
+    none(
+        &silent,
+        "open these files with a `//!` comment that says what they own",
+    );
 }
 
 #[test]
 fn files_stay_short() {
+    // Tests in the file are not counted, and neither are styles.
     let long = |file: &Source, lines_max: usize| {
-        let lines = file.text.lines().count();
+        let text = code(&file.text);
+        let lines = text.split("<style>").next().unwrap_or("").lines().count();
         (lines > lines_max).then(|| format!("{}: {lines} lines, at most {lines_max}", file.path))
     };
-    let mut found: Vec<String> = rust().iter().filter_map(|file| long(file, 520)).collect();
+    let mut found: Vec<String> = rust().iter().filter_map(|file| long(file, 550)).collect();
     for file in window() {
         if file.path.contains("/types/") {
             continue;
         }
-        let lines_max = if file.path.ends_with(".svelte") { 320 } else { 520 };
+        let lines_max = if file.path.ends_with(".svelte") {
+            250
+        } else {
+            550
+        };
         found.extend(long(&file, lines_max));
     }
     none(&found, "split these files");
@@ -72,33 +81,62 @@ fn no_unfinished_work_is_left() {
         concat!("unimplemented", "!("),
     ];
     let mut found = Vec::new();
-    for file in rust().into_iter().chain(window()).chain(sources("scripts", &[".sh", ".py"])) {
+    for file in rust()
+        .into_iter()
+        .chain(window())
+        .chain(sources("scripts", &[".sh", ".py"]))
+    {
         found.extend(places(&file.path, &file.text, |line| {
             marks.iter().any(|mark| line.contains(mark))
         }));
     }
-    none(&found, "finish these, or file an issue and say it in a full sentence");
+    none(
+        &found,
+        "finish these, or file an issue and say it in a full sentence",
+    );
 }
 
 #[test]
 fn no_file_names_a_machine() {
-    let homes = [concat!("/wo", "rk/"), concat!("/ro", "ot/"), concat!("/ho", "me/")];
+    let homes = [
+        concat!("/wo", "rk/"),
+        concat!("/ro", "ot/"),
+        concat!("/ho", "me/"),
+    ];
     let mut found = Vec::new();
-    let endings = [".rs", ".ts", ".svelte", ".sh", ".py", ".md", ".toml", ".json", ".mjs", ".sql"];
-    for folder in ["crates", "src-tauri", "tests", "ui", "scripts", "docs", "policies", ".ci"] {
+    let endings = [
+        ".rs", ".ts", ".svelte", ".sh", ".py", ".md", ".toml", ".json", ".mjs", ".sql",
+    ];
+    for folder in [
+        "crates",
+        "src-tauri",
+        "tests",
+        "ui",
+        "scripts",
+        "docs",
+        "policies",
+        ".ci",
+    ] {
         for file in sources(folder, &endings) {
             found.extend(places(&file.path, &file.text, |line| {
                 homes.iter().any(|home| line.contains(home))
             }));
         }
     }
-    none(&found, "name files relative to the repository, or by a variable");
+    none(
+        &found,
+        "name files relative to the repository, or by a variable",
+    );
 }
 
 #[test]
 fn the_shell_stays_thin() {
     for file in sources("src-tauri/src", &[".rs"]) {
         let lines = code(&file.text).lines().count();
-        assert!(lines < 320, "{} holds {lines} lines; logic belongs in crates/studio", file.path);
+        assert!(
+            lines < 320,
+            "{} holds {lines} lines; logic belongs in crates/studio",
+            file.path
+        );
     }
 }

@@ -96,7 +96,10 @@ async fn edit_suite(
     base_hash: String,
     edit: SuiteEdit,
 ) -> Reply<SuiteSaved> {
-    host.studio().await?.edit_suite(&name, &base_hash, edit).await
+    host.studio()
+        .await?
+        .edit_suite(&name, &base_hash, edit)
+        .await
 }
 
 /// Returns when the run has ended; what happens meanwhile travels through `on_event`.
@@ -130,11 +133,7 @@ async fn runs(host: State<'_, Host>, policy: String) -> Reply<Vec<RunSummary>> {
 }
 
 #[tauri::command]
-async fn run_view(
-    host: State<'_, Host>,
-    run: RunId,
-    baseline: Option<RunId>,
-) -> Reply<RunView> {
+async fn run_view(host: State<'_, Host>, run: RunId, baseline: Option<RunId>) -> Reply<RunView> {
     host.studio().await?.run_view(run, baseline).await
 }
 

@@ -34,7 +34,13 @@ pub fn read(file: &Path) -> Session {
     let text = fs::read(file).unwrap_or_default();
     let read: Session = serde_json::from_slice(&text).unwrap_or_default();
     // A hand-edited or foreign file must not open a window that cannot be seen.
-    let sane = |size: f64, min: f64| if size.is_finite() { size.clamp(min, 16_384.0) } else { min };
+    let sane = |size: f64, min: f64| {
+        if size.is_finite() {
+            size.clamp(min, 16_384.0)
+        } else {
+            min
+        }
+    };
     Session {
         width: sane(read.width, WIDTH_MIN),
         height: sane(read.height, HEIGHT_MIN),
@@ -62,7 +68,9 @@ pub fn write(file: &Path, session: &Session) {
 pub fn sample() -> Option<PathBuf> {
     let starts = [std::env::current_dir(), std::env::current_exe()];
     let mut folders = starts.iter().flatten().flat_map(|start| start.ancestors());
-    folders.find(|folder| is_workspace(folder)).map(Path::to_owned)
+    folders
+        .find(|folder| is_workspace(folder))
+        .map(Path::to_owned)
 }
 
 fn is_workspace(folder: &Path) -> bool {

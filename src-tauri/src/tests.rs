@@ -37,7 +37,9 @@ fn page(prepare: impl FnOnce(&Path)) -> Page {
         .build(mock_context(tauri::test::noop_assets()))
         .unwrap();
     app.manage(Host::new(Some(folder.path().to_owned())));
-    let window = WebviewWindowBuilder::new(&app, "main", Default::default()).build().unwrap();
+    let window = WebviewWindowBuilder::new(&app, "main", Default::default())
+        .build()
+        .unwrap();
     Page {
         window,
         _app: app,
@@ -79,7 +81,10 @@ fn code(failure: &Value) -> &str {
 fn the_workspace_lists_its_policies() {
     let page = page(|_| {});
     let view = page.get("workspace", json!({}));
-    let names: Vec<&str> = view["policies"].as_array().unwrap().iter()
+    let names: Vec<&str> = view["policies"]
+        .as_array()
+        .unwrap()
+        .iter()
         .map(|policy| policy["name"].as_str().unwrap())
         .collect();
     assert!(names.contains(&"tobacco") && names.len() >= 4, "{names:?}");
@@ -101,9 +106,14 @@ fn a_policy_opens_with_its_suite_and_is_analysed() {
     assert_eq!(clauses(&analysis) + 1, clauses(&document["analysis"]));
     assert_ne!(analysis["revision"], document["analysis"]["revision"]);
 
-    let failure = page.call("open_policy", json!({ "name": "nothing" })).unwrap_err();
+    let failure = page
+        .call("open_policy", json!({ "name": "nothing" }))
+        .unwrap_err();
     assert_eq!(code(&failure), "input");
-    assert!(failure["message"].as_str().unwrap().contains("nothing"), "{failure}");
+    assert!(
+        failure["message"].as_str().unwrap().contains("nothing"),
+        "{failure}"
+    );
 }
 
 #[test]
@@ -146,11 +156,20 @@ fn a_new_policy_becomes_a_file() {
     let page = page(|_| {});
     let arguments = json!({ "name": "scams", "title": "Scams" });
     let document = page.get("create_policy", arguments.clone());
-    assert_eq!(document["text"].as_str().unwrap(), page.read("policies/scams.md"));
+    assert_eq!(
+        document["text"].as_str().unwrap(),
+        page.read("policies/scams.md")
+    );
     let failure = page.call("create_policy", arguments).unwrap_err();
-    assert!(failure["message"].as_str().unwrap().contains("scams"), "{failure}");
+    assert!(
+        failure["message"].as_str().unwrap().contains("scams"),
+        "{failure}"
+    );
     let outside = json!({ "name": "../outside", "title": "Outside" });
-    assert_eq!(code(&page.call("create_policy", outside).unwrap_err()), "input");
+    assert_eq!(
+        code(&page.call("create_policy", outside).unwrap_err()),
+        "input"
+    );
 }
 
 #[test]
@@ -158,11 +177,20 @@ fn another_workspace_is_opened_and_a_missing_one_leaves_the_first() {
     let first = page(|_| {});
     let other = page(|folder| fs::remove_file(folder.join("policies/spam.md")).unwrap());
     let missing = first.folder.path().join("missing");
-    let failure = first.call("open_workspace", json!({ "path": missing })).unwrap_err();
-    assert!(failure["message"].as_str().unwrap().contains("missing"), "{failure}");
+    let failure = first
+        .call("open_workspace", json!({ "path": missing }))
+        .unwrap_err();
+    assert!(
+        failure["message"].as_str().unwrap().contains("missing"),
+        "{failure}"
+    );
     assert!(first.call("open_policy", json!({ "name": "spam" })).is_ok());
     first.get("open_workspace", json!({ "path": other.folder.path() }));
-    assert!(first.call("open_policy", json!({ "name": "spam" })).is_err());
+    assert!(
+        first
+            .call("open_policy", json!({ "name": "spam" }))
+            .is_err()
+    );
 }
 
 #[test]
@@ -174,12 +202,19 @@ fn a_run_judges_and_is_found_again() {
         "delay_ms": 0, "only": ["tobacco-001", "tobacco-002"],
     });
     page.get("watch_trace", json!({ "case": "tobacco-001" }));
-    page.get("evaluate", json!({ "request": request, "onEvent": "__CHANNEL__:7" }));
+    page.get(
+        "evaluate",
+        json!({ "request": request, "onEvent": "__CHANNEL__:7" }),
+    );
     let runs = page.get("runs", json!({ "policy": "tobacco" }));
     let run = &runs[0]["run"];
     assert_eq!(runs[0]["state"], "finished", "{runs}");
     let view = page.get("run_view", json!({ "run": run, "baseline": null }));
-    let judged = view["rows"].as_array().unwrap().iter().filter(|row| !row["verdict"].is_null());
+    let judged = view["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|row| !row["verdict"].is_null());
     assert_eq!(judged.count(), 2);
     let arguments = json!({ "run": run, "case": "tobacco-001", "baseline": null });
     let trace = page.get("trace", arguments);
@@ -198,19 +233,29 @@ fn calls_without_effect_are_no_errors() {
     assert_eq!(page.get("runs", json!({ "policy": "tobacco" })), json!([]));
     let missing = json!({ "run": 999, "onEvent": "__CHANNEL__:4" });
     assert!(page.call("resume", missing).is_err());
-    assert!(page.call("select_model", json!({ "id": "no such folder" })).is_err());
+    assert!(
+        page.call("select_model", json!({ "id": "no such folder" }))
+            .is_err()
+    );
 }
 
 #[test]
 fn a_corrupted_database_is_explained_at_every_call() {
     let page = page(|folder| {
         fs::create_dir(folder.join(".touchstone")).unwrap();
-        fs::write(folder.join(".touchstone/studio.db"), "not a database, but long enough").unwrap();
+        fs::write(
+            folder.join(".touchstone/studio.db"),
+            "not a database, but long enough",
+        )
+        .unwrap();
     });
     for _ in 0..2 {
         let failure = page.call("workspace", json!({})).unwrap_err();
         assert_eq!(code(&failure), "store");
-        assert!(failure["message"].as_str().unwrap().contains("studio.db"), "{failure}");
+        assert!(
+            failure["message"].as_str().unwrap().contains("studio.db"),
+            "{failure}"
+        );
     }
     // The remedy works without a restart.
     fs::remove_file(page.folder.path().join(".touchstone/studio.db")).unwrap();
@@ -224,9 +269,15 @@ fn without_a_workspace_the_window_asks_for_one() {
         .build(mock_context(tauri::test::noop_assets()))
         .unwrap();
     app.manage(Host::new(None));
-    let window = WebviewWindowBuilder::new(&app, "main", Default::default()).build().unwrap();
+    let window = WebviewWindowBuilder::new(&app, "main", Default::default())
+        .build()
+        .unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let page = Page { window, _app: app, folder };
+    let page = Page {
+        window,
+        _app: app,
+        folder,
+    };
     let failure = page.call("workspace", json!({})).unwrap_err();
     assert_eq!(code(&failure), "input");
 }

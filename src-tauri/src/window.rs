@@ -23,7 +23,10 @@ pub struct Remembered {
 
 impl Remembered {
     fn change(&self, change: impl FnOnce(&mut Session)) {
-        let mut session = self.session.lock().unwrap_or_else(|poison| poison.into_inner());
+        let mut session = self
+            .session
+            .lock()
+            .unwrap_or_else(|poison| poison.into_inner());
         change(&mut session);
         session::write(&self.file, &session);
     }

@@ -54,10 +54,8 @@ describe('the loop', { timeout: 600_000 }, () => {
   let trace;
   test('a flip shows its trace, and a citation leads to its clause', async () => {
     opened = (await window.clickSeen(FLIPPED)).case;
-    await until('its trace', async () => {
-      return (await window.attribute('[data-testid=trace]', 'data-case')) === opened;
-    });
-    const citation = '[data-testid=trace] [data-testid=citation]';
+    const shown = `[data-testid=trace][data-case="${opened}"]`;
+    const citation = `${shown} [data-testid=citation]`;
     const clause = await until('a citation', () => window.attribute(citation, 'data-clause'));
     trace = await window.text('[data-testid=trace]');
     await window.find('[data-testid=trace-diff]');
