@@ -142,13 +142,13 @@ class Layer(nn.Module):
         self.o_proj = nn.Linear(cfg.num_attention_heads * d, h)
         self.sinks = nn.Parameter(torch.zeros(cfg.num_attention_heads))
         self.router = nn.Linear(h, e)
-        self.gate_up_proj = nn.Parameter(torch.randn(e, 2 * i, h) * h ** -0.5)
+        self.gate_up_proj = nn.Parameter(torch.randn(e, 2 * i, h) * 0.5 * h ** -0.5)
         self.gate_up_proj_bias = nn.Parameter(torch.zeros(e, 2 * i))
         self.down_proj = nn.Parameter(torch.randn(e, h, i) * (i * 2 * cfg.num_hidden_layers) ** -0.5)
         self.down_proj_bias = nn.Parameter(torch.zeros(e, h))
         with torch.no_grad():
             for m in (self.q_proj, self.k_proj, self.v_proj, self.o_proj, self.router):
-                m.weight.normal_(0, h ** -0.5)
+                m.weight.normal_(0, 0.5 * h ** -0.5)
                 m.bias.zero_()
             self.o_proj.weight.mul_((2 * cfg.num_hidden_layers) ** -0.5)
 
@@ -194,7 +194,7 @@ class Pebble(nn.Module):
         super().__init__()
         self.cfg = cfg
         self.embed_tokens = nn.Embedding(cfg.vocab_size, cfg.hidden_size)
-        nn.init.normal_(self.embed_tokens.weight, std=1.0)
+        nn.init.normal_(self.embed_tokens.weight, std=0.1)  # small, or the stream drowns what attention adds
         self.layers = nn.ModuleList(Layer(cfg, i % 2 == 0) for i in range(cfg.num_hidden_layers))
         self.norm = Norm(cfg)
         self.lm_head = nn.Linear(cfg.hidden_size, cfg.vocab_size, bias=False)

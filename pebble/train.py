@@ -24,7 +24,7 @@ from policy import make_policy
 from tokens import Harmony, train_tokenizer
 
 
-EASY_UNTIL = 0.25  # share of the run that trains on easy policies
+EASY_UNTIL = 0.4  # share of the run that trains on easy policies
 QUANTISED_FROM = 0.5  # share of the run after which the experts are MXFP4 in the forward pass
 
 
@@ -129,7 +129,7 @@ def main():
     ap.add_argument("--minutes", type=float, default=70)
     ap.add_argument("--packs", type=int, default=8, help="packs a step")
     ap.add_argument("--seed", type=int, default=1)
-    ap.add_argument("--muon-lr", type=float, default=0.008)
+    ap.add_argument("--muon-lr", type=float, default=0.02)
     ap.add_argument("--adam-lr", type=float, default=2e-3)
     ap.add_argument("--decay-from", type=float, default=0.4, help="share of the minutes after which the rate falls")
     ap.add_argument("--checkpoint-minutes", type=float, default=5)

@@ -1,6 +1,7 @@
 //! What people read: metrics, then a table with the flips on top.
 
 use domain::flip::{Certainty, Flip, FlipKind, Rate};
+use domain::policy::{Effort, RevisionId};
 use domain::verdict::{Expected, Verdict};
 use std::io::IsTerminal;
 use studio::view::{CaseRow, Comparison, ModelView, RunState, RunSummary, RunView};
@@ -75,16 +76,13 @@ fn heading(view: &RunView) -> String {
         None => String::new(),
     };
     format!(
-        "{} · run {}{against} · {}{demonstration} · {:?} effort · revision {}\n",
+        "{} · run {}{against} · {}{demonstration} · {} effort · revision {}\n",
         summary.policy,
         summary.run.0,
         summary.model_name,
-        summary.settings.effort,
-        &summary.revision.0[..12.min(summary.revision.0.len())],
+        effort_word(summary.settings.effort),
+        short(&summary.revision),
     )
-    .replace("Low effort", "low effort")
-    .replace("Medium effort", "medium effort")
-    .replace("High effort", "high effort")
 }
 
 fn metrics(view: &RunView) -> String {
@@ -95,7 +93,8 @@ fn metrics(view: &RunView) -> String {
         let interval = rate.map_or_else(String::new, |rate| {
             format!("  [{} … {}]", percent(rate.low), percent(rate.high))
         });
-        format!("  {name:<20} {value:>7} {:>8}{interval}\n", change(delta))
+        let line = format!("  {name:<20} {value:>7} {:>8}{interval}", change(delta));
+        line.trim_end().to_owned() + "\n"
     };
     let mut out = String::new();
     out += &line(
@@ -109,12 +108,14 @@ fn metrics(view: &RunView) -> String {
         delta.and_then(|delta| delta.precision),
     );
     out += &line("recall", now.recall, delta.and_then(|delta| delta.recall));
-    out += &format!(
-        "  {:<20} {:>7} {:>8}\n",
+    let f1 = format!(
+        "  {:<20} {:>7} {:>8}",
         "F1",
         now.f1.map_or_else(|| "–".to_owned(), percent),
         change(delta.and_then(|delta| delta.f1))
     );
+    out += f1.trim_end();
+    out.push('\n');
     let fpr = delta.and_then(|delta| delta.false_positive_rate);
     out += &line("false positive rate", now.false_positive_rate, fpr);
     let wrong = now.judged - now.true_positives - now.true_negatives;
@@ -144,7 +145,7 @@ fn cases(rows: &[&CaseRow], style: Style) -> String {
         .unwrap_or(4)
         .clamp(4, 32);
     let head = format!(
-        "  {:<9} {:<9} {:<21} {:<width$} content\n",
+        "  {:<9} {:<9} {:<23} {:<width$} content\n",
         "verdict", "expected", "flip", "case"
     );
     let mut out = style.paint(head.trim_end(), FAINT) + "\n";
@@ -173,7 +174,7 @@ fn cases(rows: &[&CaseRow], style: Style) -> String {
             _ => None,
         };
         let verdict = row.verdict.map_or("–", verdict_word);
-        let start = format!("{mark} {verdict:<9} {expected:<9} {flip:<21}");
+        let start = format!("{mark} {verdict:<9} {expected:<9} {flip:<23}");
         let padding = " ".repeat(width.saturating_sub(columns(&row.case)));
         let excerpt: String = row.excerpt.chars().take(EXCERPT_CHARS_MAX).collect();
         let start = colour.map_or(start.clone(), |colour| style.paint(&start, colour));
@@ -251,10 +252,10 @@ pub fn runs(runs: &[RunSummary]) -> String {
             "{:>5}  {:<20} {:<12} {:>5} {:>9} {:<6} {state:<11} {}{}\n",
             run.run.0,
             run.policy,
-            &run.revision.0[..12.min(run.revision.0.len())],
+            short(&run.revision),
             run.metrics.cases,
             accuracy.map_or_else(|| "–".to_owned(), |rate| percent(rate.value)),
-            format!("{:?}", run.settings.effort).to_lowercase(),
+            effort_word(run.settings.effort),
             run.model_name,
             if run.demonstration {
                 " (demonstration)"
@@ -305,6 +306,19 @@ fn change(delta: Option<f64>) -> String {
     }
 }
 
+/// As much of a revision as tells revisions apart by eye.
+fn short(revision: &RevisionId) -> &str {
+    revision.0.get(..12).unwrap_or(&revision.0)
+}
+
+fn effort_word(effort: Effort) -> &'static str {
+    match effort {
+        Effort::Low => "low",
+        Effort::Medium => "medium",
+        Effort::High => "high",
+    }
+}
+
 fn verdict_word(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Violates => "violates",
@@ -342,3 +356,6 @@ fn columns(text: &str) -> usize {
         })
         .sum()
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,5 +18,5 @@ pub use error::StoreError;
 pub use models::Model;
 pub use open::{Store, move_aside};
 pub use revisions::Revision;
-pub use run_cases::{JudgedCase, RunCase};
+pub use run_cases::{JudgedCount, RunCase};
 pub use runs::{Identity, NewRun, Run, RunState};

@@ -18,11 +18,12 @@ pub struct RunCase {
     pub cached: bool,
 }
 
-/// The part of a run's case that metrics need.
+/// How many cases of a run were judged alike: what metrics need of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct JudgedCase {
+pub struct JudgedCount {
     pub run: RunId,
     pub judged: Judged,
+    pub cases: u32,
 }
 
 impl Store {
@@ -57,13 +58,14 @@ impl Store {
         &self,
         policy: &str,
         RunId(from): RunId,
-    ) -> Result<Vec<JudgedCase>, StoreError> {
+    ) -> Result<Vec<JudgedCount>, StoreError> {
         let rows = sqlx::query!(
-            r#"SELECT c.run, c.expected, o.verdict
+            r#"SELECT c.run, c.expected, o.verdict, COUNT(*) AS "cases!: u32"
                FROM runs JOIN run_cases AS c ON c.run = runs.run
                JOIN run_outcomes AS r ON r.run = c.run AND r.position = c.position
                JOIN outcomes AS o ON o.outcome = r.outcome
-               WHERE runs.policy = ? AND runs.run >= ?"#,
+               WHERE runs.policy = ? AND runs.run >= ?
+               GROUP BY c.run, c.expected, o.verdict"#,
             policy,
             from,
         )
@@ -80,9 +82,10 @@ impl Store {
                 };
                 let verdict = verdict(&row.verdict)
                     .ok_or_else(|| self.unreadable("a verdict", &row.verdict))?;
-                Ok(JudgedCase {
+                Ok(JudgedCount {
                     run: RunId(row.run),
                     judged: Judged { verdict, expected },
+                    cases: row.cases,
                 })
             })
             .collect()

@@ -35,18 +35,24 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
+    /// A case of the run itself.
     pub(crate) fn new(case: RunCase, clauses: &[Clause]) -> Entry {
-        let mut entry = Entry {
-            case: case.case,
-            fingerprint: case.fingerprint,
-            outcome: None,
-            cached: case.cached,
-            cited: BTreeSet::new(),
-        };
-        if let Some(outcome) = case.outcome {
+        let mut entry = Entry::of_baseline(case);
+        if let Some(outcome) = entry.outcome.take() {
             entry.judge(outcome, clauses);
         }
         entry
+    }
+
+    /// A case of the baseline, whose citations nobody counts.
+    pub(crate) fn of_baseline(case: RunCase) -> Entry {
+        Entry {
+            case: case.case,
+            fingerprint: case.fingerprint,
+            outcome: case.outcome,
+            cached: case.cached,
+            cited: BTreeSet::new(),
+        }
     }
 
     pub(crate) fn judge(&mut self, outcome: Outcome, clauses: &[Clause]) {
@@ -57,13 +63,14 @@ impl Entry {
         self.outcome = Some(outcome);
     }
 
-    /// Whether the trace or the answer names one of these clauses.
-    pub(crate) fn rests_on(&self, clauses: &BTreeSet<String>) -> bool {
-        let named = self.outcome.iter().flat_map(|outcome| &outcome.rules);
-        self.cited
-            .iter()
-            .chain(named)
-            .any(|id| clauses.contains(id))
+    /// Whether the trace or the answer seems to name one of these clauses: good enough for
+    /// ordering a queue, and cheap.
+    pub(crate) fn seems_to_rest_on(&self, clauses: &BTreeSet<String>) -> bool {
+        self.outcome.as_ref().is_some_and(|outcome| {
+            clauses
+                .iter()
+                .any(|id| outcome.rules.contains(id) || outcome.trace.contains(id.as_str()))
+        })
     }
 }
 

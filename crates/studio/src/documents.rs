@@ -177,8 +177,8 @@ impl Studio {
         workspace::read_suite(self.root(), &suite_path(self.root(), name))
     }
 
-    /// The newest run of this very text and suite. Its effort is the policy's own, its model
-    /// the present one where that is known.
+    /// The newest run of this very text and suite, at the policy's own effort and by the
+    /// present model where that is known.
     async fn current(
         &self,
         runs: &[RunSummary],
@@ -189,6 +189,7 @@ impl Studio {
         let suite_hash = suite_hash(&suite.cases);
         for run in runs {
             if Some(&run.revision) != analysis.revision.as_ref()
+                || run.settings.effort != analysis.effort
                 || digest
                     .as_ref()
                     .is_some_and(|digest| *digest != run.model_digest)

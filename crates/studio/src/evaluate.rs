@@ -139,7 +139,7 @@ impl Studio {
         let last = self
             .drive(table, &policy, prefix, ready, turn, clock, on_event)
             .await;
-        self.settle(run, request.baseline, last, &mut running).await
+        self.settle(run, last, &mut running).await
     }
 
     async fn attempt_resume(
@@ -195,7 +195,7 @@ impl Studio {
         let last = self
             .drive(table, &policy, prefix, ready, turn, clock, on_event)
             .await;
-        self.settle(run, None, last, &mut running).await
+        self.settle(run, last, &mut running).await
     }
 
     /// Marks a run interrupted that was left running because its caller went away.
@@ -328,7 +328,7 @@ impl Studio {
         turn: &Turn,
         clock: &mut Clock,
         on_event: &mut (dyn FnMut(RunEvent) + Send),
-    ) -> Result<bool, Failure> {
+    ) -> Result<Option<Table>, Failure> {
         let work = Work {
             table,
             contract: policy.output.clone(),
@@ -338,22 +338,24 @@ impl Studio {
         stream::judge_all(self, work, turn, clock, on_event).await
     }
 
-    /// Gives the run its last state. `last` tells whether every case has its outcome.
+    /// Gives the run its last state. `last` has its table when every case has an outcome.
     async fn settle(
         &self,
         run: RunId,
-        baseline: Option<RunId>,
-        last: Result<bool, Failure>,
+        last: Result<Option<Table>, Failure>,
         running: &mut Option<RunId>,
     ) -> Result<RunEvent, Failure> {
-        if let Ok(true) = last {
+        if let Ok(Some(mut table)) = last {
             self.store()
                 .set_state(run, RunState::Finished, now_ms())
                 .await?;
             *running = None;
-            return Ok(RunEvent::Finished {
-                view: self.run_view(run, baseline).await?,
-            });
+            // The first finished run becomes the baseline by that.
+            let run = self.store().run(run).await?;
+            let baseline = self.baseline(&run.policy, None, &run.model.digest).await?;
+            table.is_baseline = baseline == Some(run.run);
+            table.run = run;
+            return Ok(RunEvent::Finished { view: table.view() });
         }
         let kept = self.give_up(run).await;
         *running = None;

@@ -26,8 +26,9 @@ impl Studio {
         };
         let baseline = self.baseline(policy, None, &runs[0].model.digest).await?;
         let mut judged: HashMap<RunId, Vec<Judged>> = HashMap::new();
-        for case in self.store().judged(policy, oldest.run).await? {
-            judged.entry(case.run).or_default().push(case.judged);
+        for alike in self.store().judged(policy, oldest.run).await? {
+            let cases = std::iter::repeat_n(alike.judged, alike.cases as usize);
+            judged.entry(alike.run).or_default().extend(cases);
         }
         Ok(runs
             .iter()
@@ -206,7 +207,6 @@ impl Studio {
     async fn base(&self, run: RunId, effective: Option<RunId>) -> Result<Base, Failure> {
         let run = self.store().run(run).await?;
         let file_text = self.file_text(&run).await?;
-        let clauses = clauses(&file_text);
         let cases = self.store().run_cases(run.run).await?;
         let judged: Vec<Judged> = cases
             .iter()
@@ -222,7 +222,7 @@ impl Studio {
             file_text,
             entries: cases
                 .into_iter()
-                .map(|case| (case.case.id.clone(), Entry::new(case, &clauses)))
+                .map(|case| (case.case.id.clone(), Entry::of_baseline(case)))
                 .collect(),
         })
     }

@@ -21,7 +21,7 @@ pub(crate) fn pending(table: &Table) -> Vec<usize> {
             .before(entry)
             .and_then(|_| table.base.as_ref()?.entries.get(&entry.case.id));
         match before {
-            Some(before) if before.rests_on(&edited) => 0,
+            Some(before) if before.seems_to_rest_on(&edited) => 0,
             None => 1,
             Some(_) => 2,
         }

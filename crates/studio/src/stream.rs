@@ -33,20 +33,21 @@ pub(crate) struct Work {
     pub judge: Arc<dyn Judge>,
 }
 
-/// Judges every case of the table that has no outcome yet. Returns whether all have one.
+/// Judges every case of the table that has no outcome yet. Returns the table once all have
+/// one, nothing when it was cancelled before.
 pub(crate) async fn judge_all(
     studio: &Studio,
     work: Work,
     turn: &Turn,
     clock: &mut Clock,
     on_event: &mut (dyn FnMut(RunEvent) + Send),
-) -> Result<bool, Failure> {
+) -> Result<Option<Table>, Failure> {
     on_event(RunEvent::Started {
         view: work.table.view(),
     });
     let positions = order::pending(&work.table);
     if positions.is_empty() {
-        return Ok(true);
+        return Ok(Some(work.table));
     }
     let requests = requests(&work, &positions);
     let (sender, mut events) = mpsc::channel(EVENTS_MAX);
@@ -70,8 +71,11 @@ pub(crate) async fn judge_all(
     clock.timing.prefill_tokens_per_s = stream.prefill_tokens_per_s;
     clock.timing.decode_tokens_per_s = stream.tokens_per_s();
     match ended {
-        Ok(()) => Ok(stream.done() == stream.table.entries.len()),
-        Err(GenerateError::Cancelled) => Ok(false),
+        // A cancellation that came with the last reply is none.
+        Ok(()) | Err(GenerateError::Cancelled) => {
+            let whole = stream.done() == stream.table.entries.len();
+            Ok(whole.then_some(stream.table))
+        }
         Err(GenerateError::TooLong(message)) => Err(Failure::input(message)),
         Err(GenerateError::Internal(message)) => Err(Failure::model(message)),
     }

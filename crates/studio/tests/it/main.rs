@@ -6,6 +6,7 @@ mod documents;
 mod errors;
 mod evaluate;
 mod history;
+mod killed;
 mod pebble;
 mod support;
 mod watch;
