@@ -154,22 +154,27 @@ export class StudioWindow {
   }
 
   /**
-   * Clicks the first element that matches and whose middle is not hidden by another, as
-   * rows under a table's heading are; returns its data attributes.
+   * The elements that match and whose middle is not hidden by another, as rows under a
+   * table's heading are: where they are, and their data attributes.
    */
-  async clickSeen(selector) {
-    const seen = await until(`${selector} in sight`, () =>
-      this.run((wanted) => {
-        for (const element of document.querySelectorAll(wanted)) {
-          const box = element.getBoundingClientRect();
-          const [x, y] = [Math.round(box.x + box.width / 2), Math.round(box.y + box.height / 2)];
-          if (element.contains(document.elementFromPoint(x, y))) return { x, y, data: { ...element.dataset } };
+  async inSight(selector) {
+    return this.run((wanted) => {
+      const seen = [];
+      for (const element of document.querySelectorAll(wanted)) {
+        const box = element.getBoundingClientRect();
+        const [x, y] = [Math.round(box.x + box.width / 2), Math.round(box.y + box.height / 2)];
+        if (element.contains(document.elementFromPoint(x, y))) {
+          seen.push({ x, y, data: { ...element.dataset } });
         }
-        return null;
-      }, selector),
-    );
+      }
+      return seen;
+    }, selector);
+  }
+
+  /** Clicks the first element in sight that matches. */
+  async clickSeen(selector) {
+    const seen = await until(`${selector} in sight`, async () => (await this.inSight(selector))[0]);
     await this.clickAt(seen.x, seen.y);
-    return seen.data;
   }
 
   /** The visible text of the first element that matches. */
