@@ -2,6 +2,7 @@
 # Checks every query of crates/store against a database made from its migrations and
 # writes what was found to .sqlx/, so that building needs no database.
 # With --check it changes nothing and fails when the committed files are stale.
+# It compiles the whole workspace, the app included, which wants ui/dist to be built.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

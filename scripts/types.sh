@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Writes the window's types (ui/src/types) from the Rust that crosses into it.
 # With --check it changes nothing and fails when the committed files are stale.
+# It compiles the whole workspace, the app included, which wants ui/dist to be built.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
