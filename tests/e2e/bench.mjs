@@ -31,9 +31,9 @@ const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.le
 /** Notes when the next change of the text is followed by verdicts on the screen. */
 function observe() {
   const seen = { key_ms: null, first_ms: null, last_ms: null, done: false };
-  window.__seen = seen;
+  globalThis.__seen = seen;
   const now = () => performance.now();
-  document.querySelector('.cm-content').addEventListener('beforeinput', () => (seen.key_ms ??= now()), { once: true });
+  document.addEventListener('keydown', () => (seen.key_ms ??= now()), { once: true, capture: true });
   let started = false;
   const look = () => {
     if (seen.key_ms !== null) {
@@ -78,7 +78,8 @@ try {
     await window.run(observe);
     // A word that no earlier revision had, so that nothing is taken from the cache.
     await window.write(String.fromCharCode(97 + at));
-    const seen = await until('the last verdict', () => window.run(() => window.__seen.done && window.__seen), 300_000);
+    console.error(`edit ${at + 1} of ${REPEATS}`);
+    const seen = await until('the last verdict', () => window.run(() => (globalThis.__seen.done ? globalThis.__seen : null)), 60_000);
     edits.push({ first_ms: seen.first_ms - seen.key_ms, last_ms: seen.last_ms - seen.key_ms });
   }
   const result = {

@@ -51,6 +51,21 @@ export async function until(what, look, patienceMs = PATIENCE_MS) {
   }
 }
 
+/** Drivers whose groups still run; ended with this process, however it ends. */
+const running = new Set();
+
+function endGroup(driver) {
+  running.delete(driver);
+  try {
+    process.kill(-driver.pid, 'SIGTERM');
+  } catch (error) {
+    if (error.code !== 'ESRCH') throw error;
+  }
+}
+
+process.on('exit', () => running.forEach(endGroup));
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
+
 export class StudioWindow {
   #driver;
   #base;
@@ -69,6 +84,7 @@ export class StudioWindow {
       stdio: ['ignore', 'inherit', 'inherit'],
       env: { ...process.env, ...env, TAURI_WEBVIEW_AUTOMATION: 'true' },
     });
+    running.add(window.#driver);
     window.#base = `http://127.0.0.1:${port}`;
     await until('WebKitWebDriver to listen', async () => (await fetch(`${window.#base}/status`)).ok);
     const alwaysMatch = { 'webkitgtk:browserOptions': { binary, args } };
@@ -97,11 +113,7 @@ export class StudioWindow {
       if (this.#session) await this.#in('DELETE', '');
     } finally {
       const ended = new Promise((resolve) => this.#driver.once('exit', resolve));
-      try {
-        process.kill(-this.#driver.pid, 'SIGTERM');
-      } catch (error) {
-        if (error.code !== 'ESRCH') throw error;
-      }
+      endGroup(this.#driver);
       await ended;
     }
   }
