@@ -48,6 +48,9 @@ struct RunTiming {
     load_ms: f64,
     prefill_tokens_per_s: f64,
     decode_tokens_per_s: f64,
+    /// From the request to the first new outcome in the database.
+    first_verdict_ms: Option<f64>,
+    store_ms: f64,
 }
 
 /// The document of `run --json`. Cases without an outcome have no place in it.
@@ -71,6 +74,8 @@ pub fn run(record: &Record, suite: &str, device: &str, timing: Timing) -> String
             load_ms: timing.load_ms,
             prefill_tokens_per_s: timing.prefill_tokens_per_s,
             decode_tokens_per_s: timing.decode_tokens_per_s,
+            first_verdict_ms: timing.first_verdict_ms,
+            store_ms: timing.store_ms,
         },
     })
 }
