@@ -123,7 +123,7 @@ describe('bad input', { timeout: 600_000 }, () => {
   });
 
   test('an emptied policy says so, and its text comes back with undo', async () => {
-    await caretInLine(window, 'H2.a ');
+    await caretInLine(window, 'T1 ');
     const text = await editorText(window);
     await window.chord(Key.Control, 'a');
     await window.chord(Key.Delete);
