@@ -99,7 +99,9 @@ fn run_prints_the_promised_document() {
             "wall_ms",
             "load_ms",
             "prefill_tokens_per_s",
-            "decode_tokens_per_s"
+            "decode_tokens_per_s",
+            "first_verdict_ms",
+            "store_ms"
         ]
     );
     let outcomes = run["outcomes"].as_array().unwrap();
