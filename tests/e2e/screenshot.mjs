@@ -7,11 +7,11 @@ import { until } from './window.mjs';
 const workspace = await SampleWorkspace.copy();
 let window = await workspace.open();
 try {
-  await openPolicy(window, 'tobacco');
+  await openPolicy(window, 'harassment');
   await finished(window);
-  await caretInLine(window, 'T1 ');
+  await caretInLine(window, 'H2.a ');
   await window.chord('\uE00A', 'l');
-  await window.write('T1 Offers to sell, trade or ship vaping products.\n');
+  await window.write('H2.a Threats to hurt an animal.\n');
   await until('flips', async () => {
     return Number(await window.attribute('[data-testid=flips-count]', 'data-count')) > 0;
   }, 120_000);
