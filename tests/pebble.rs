@@ -156,9 +156,7 @@ fn pebble_is_right_on_the_sample_suites() {
         .collect();
     assert!(suites.len() >= 4, "{suites:?}");
     println!("sample suites: {suites:?}");
-    let low = suites
-        .iter()
-        .filter(|(_, accuracy)| *accuracy < SUITE_MIN);
+    let low = suites.iter().filter(|(_, accuracy)| *accuracy < SUITE_MIN);
     assert_eq!(low.count(), 0, "{suites:?}");
 }
 
