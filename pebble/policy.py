@@ -37,14 +37,17 @@ class Policy:
     text: str = ""
 
 
-def topic_names(topics, lang):
-    return [W.GROUPS[t[1:]][lang][0] if t[0] == "@" else W.TOPICS[t][lang][0] for t in topics]
+def topic_name(topic, lang):
+    return W.GROUPS[topic[1:]][lang][0] if topic[0] == "@" else W.TOPICS[topic][lang][0]
 
 
-def canonical(clause, lang):
-    """What the trace copies before it compares: `sale or promotion of tobacco`."""
-    acts = (" or " if lang == "en" else "或").join(W.ACTS[a][lang] for a in clause.acts)
-    topics = (" or " if lang == "en" else "或").join(topic_names(clause.topics, lang))
+def canonical(clause, lang, shown=()):
+    """What the trace copies before it compares: `sale or promotion of tobacco`. Acts and
+    topics that are `shown` carry a mark: `sale* or promotion of tobacco*`."""
+    mark = lambda key: "*" if key in shown else ""
+    either = " or " if lang == "en" else "或"
+    acts = either.join(W.ACTS[a][lang] + mark(a) for a in clause.acts)
+    topics = either.join(topic_name(t, lang) + mark(t) for t in clause.topics)
     if not topics:
         return acts
     return f"{acts} of {topics}" if lang == "en" else f"{topics}的{acts}"
