@@ -213,7 +213,8 @@ def make_policy(rng, lang=None, held=False, easy=False):
             break
     grouped = rng.random() < 0.8 or severity
     if grouped:
-        order = sorted({c.level for c in clauses}, key=lambda l: (l != safe, l) if rng.random() < 0.2 else (l == safe, l))
+        safe_first = rng.random() < 0.2
+        order = sorted({c.level for c in clauses}, key=lambda l: ((l == safe) != safe_first, l))
         clauses = [c for l in order for c in clauses if c.level == l]
     style = 6 if severity and rng.random() < 0.7 else rng.choice([0, 0, 0, 1, 1, 1, 2, 2, 3, 4, 5, 7, 8, 8])
     if held and rng.random() < 0.5 and not (severity and style == 6):
