@@ -3,6 +3,8 @@
 //! Text offsets are UTF-16 code units; lines are 1-based; times are milliseconds
 //! since the Unix epoch (`_at_ms`) or durations (`_ms`).
 
+mod bundle;
+
 use domain::case::Case;
 use domain::diff::{ChangedLines, DiffPart};
 use domain::flip::{Certainty, Flip, FlipKind, Metrics};
@@ -11,6 +13,12 @@ use domain::run::{Citation, RunId, Settings, TokenCounts};
 use domain::verdict::{Expected, Verdict};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
+
+pub use bundle::{
+    BundleContent, BundleFile, BundleProgress, BundleReport, BundleStep, BundleSummary, Divergence,
+    ExportFormat, ExportRequest, Exported, ImportRequest, Imported, Judgement, KeyTrust,
+    RerunReport, SignatureView, SignerRequest, VerifyRequest, WithheldRequest,
+};
 
 /// An error as hosts receive it. A code exists only where the window branches on it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
