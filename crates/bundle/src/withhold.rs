@@ -35,9 +35,24 @@ impl Salt {
         format!("{digits}\n")
     }
 
+    /// A salt of its own for these contents, from which this one cannot be found.
+    pub fn of(&self, contents: &Contents) -> Salt {
+        let mut mac = self.mac();
+        mac.update(b"touchstone-bundle-salt/1\n");
+        mac.update(contents.policy_text.as_bytes());
+        for case in contents.cases().unwrap_or_default() {
+            mac.update(b"\n");
+            mac.update(to_line(case).as_bytes());
+        }
+        Salt(mac.finalize().into_bytes().into())
+    }
+
+    fn mac(&self) -> Hmac<Sha256> {
+        Hmac::new_from_slice(&self.0).expect("HMAC takes keys of any length")
+    }
+
     fn hmac(&self, case: &Case) -> String {
-        let mut mac =
-            Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of any length");
+        let mut mac = self.mac();
         mac.update(to_line(case).as_bytes());
         let hash = mac.finalize().into_bytes();
         hash.iter().map(|byte| format!("{byte:02x}")).collect()

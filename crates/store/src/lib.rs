@@ -6,6 +6,7 @@
 mod baselines;
 mod cases;
 mod error;
+mod imports;
 mod models;
 mod open;
 mod outcomes;
@@ -15,6 +16,7 @@ mod runs;
 
 pub use cases::suite_hash;
 pub use error::StoreError;
+pub use imports::{NewImport, PendingImport};
 pub use models::Model;
 pub use open::{Store, move_aside};
 pub use revisions::Revision;

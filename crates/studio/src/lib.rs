@@ -1,6 +1,7 @@
 //! The pipeline that the window and the command line share: open a workspace,
 //! evaluate a policy over its suite, compare runs, keep files safe.
 
+mod bundles;
 mod compare;
 mod documents;
 mod evaluate;
@@ -18,6 +19,7 @@ pub mod view;
 mod watch;
 mod workspace;
 
+pub use bundles::{NewKey, ShownKey, new_key, show_key, sign_bundle, verify_bundle};
 pub use studio::{BadDatabase, Options, Record, RecordedCase, Studio, Timing};
 pub use watch::Watch;
 
