@@ -19,6 +19,8 @@ pub enum Command {
     Run(RunArgs),
     /// Run again on every save of the policy or its suite, and print the flips
     Watch(WatchArgs),
+    /// Hold policies against the gates of touchstone.toml; exit status 1 where one is not met
+    Check(CheckArgs),
     /// Compare two runs
     Diff(DiffArgs),
     /// List the runs so far
@@ -76,6 +78,34 @@ pub struct RunArgs {
 pub struct WatchArgs {
     #[command(flatten)]
     pub subject: Subject,
+    #[command(flatten)]
+    pub place: Place,
+}
+
+#[derive(Args)]
+pub struct CheckArgs {
+    /// Only this policy: its name, or its file [default: every policy that has gates]
+    #[arg(long, value_name = "POLICY")]
+    pub policy: Option<String>,
+    /// The model: `pebble` (a demonstration model), or a checkpoint's folder
+    #[arg(long, value_name = "MODEL")]
+    pub model: Option<String>,
+    /// How hard the model reasons [default: the policy's own]
+    #[arg(long, value_enum)]
+    pub effort: Option<EffortArg>,
+    /// A workspace whose policies are judged over these suites first: the baseline for
+    /// regressions, such as a checkout of the branch to merge into
+    #[arg(long, value_name = "DIR", conflicts_with = "baseline")]
+    pub against: Option<PathBuf>,
+    /// The run to look for regressions against [default: the policy's baseline]
+    #[arg(long, value_name = "RUN", requires = "policy")]
+    pub baseline: Option<i64>,
+    /// Write the results as JUnit XML, for a build server
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Write the results as Markdown, for a job's page
+    #[arg(long, value_name = "FILE")]
+    pub summary: Option<PathBuf>,
     #[command(flatten)]
     pub place: Place,
 }

@@ -22,7 +22,7 @@ impl Style {
         }
     }
 
-    fn paint(self, text: &str, code: u8) -> String {
+    pub fn paint(self, text: &str, code: u8) -> String {
         match self {
             Style::Plain => text.to_owned(),
             Style::Coloured => format!("\x1b[{code}m{text}\x1b[0m"),

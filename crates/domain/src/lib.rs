@@ -9,6 +9,7 @@ pub mod citation;
 mod code;
 pub mod diff;
 pub mod flip;
+pub mod gate;
 pub mod policy;
 pub mod prompt;
 pub mod run;

@@ -6,6 +6,7 @@ mod documents;
 mod evaluate;
 mod failure;
 mod files;
+mod gates;
 mod history;
 pub mod judge;
 mod models;
@@ -18,6 +19,7 @@ pub mod view;
 mod watch;
 mod workspace;
 
+pub use files::write_whole;
 pub use studio::{BadDatabase, Options, Record, RecordedCase, Studio, Timing};
 pub use watch::Watch;
 

@@ -6,6 +6,7 @@
 use domain::case::Case;
 use domain::diff::{ChangedLines, DiffPart};
 use domain::flip::{Certainty, Flip, FlipKind, Metrics};
+use domain::gate::GateResult;
 use domain::policy::{Clause, Effort, OutputContract, RevisionId};
 use domain::run::{Citation, RunId, Settings, TokenCounts};
 use domain::verdict::{Expected, Verdict};
@@ -394,6 +395,20 @@ pub struct Comparison {
     pub mcnemar_p: f64,
     /// Unified difference of the two policy files; empty where they are the same.
     pub policy_diff: String,
+}
+
+/// What a finished run makes of its policy's gates.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct GateReport {
+    pub policy: String,
+    pub run: RunSummary,
+    /// The run that regressions were looked for against.
+    pub baseline: Option<RunSummary>,
+    /// Every gate passed.
+    pub passed: bool,
+    /// In the order of `touchstone.toml`.
+    pub results: Vec<GateResult>,
 }
 
 /// A change noticed outside the studio.
