@@ -1,7 +1,7 @@
 //! `touchstone check`: judge what changed, hold the runs against the gates, and say so to
 //! people, to a build server and to a job's page.
 
-use crate::args::CheckArgs;
+use crate::args::{CheckArgs, EffortArg};
 use crate::place::{self, Opened};
 use crate::run::{Job, evaluate};
 use crate::{Ending, input, json, report};
@@ -75,7 +75,7 @@ async fn one(args: &CheckArgs, studio: &Studio, policy: &str) -> Result<GateRepo
     if let Some(other) = &args.against {
         baseline = before(&opened, other, args).await?.or(baseline);
     }
-    let request = request(&opened, &opened.policy_file, args)?;
+    let request = request(&opened, &opened.policy_file, args.effort)?;
     let (view, _) = evaluate(&opened, Job::Evaluate(Box::new(request))).await?;
     studio.gate_report(view.summary.run, baseline).await
 }
@@ -98,12 +98,17 @@ async fn before(opened: &Opened, other: &Path, args: &CheckArgs) -> Result<Optio
         );
         return Ok(None);
     }
-    let request = request(opened, &file, args)?;
+    let request = request(opened, &file, args.effort)?;
     let (view, _) = evaluate(opened, Job::Evaluate(Box::new(request))).await?;
     Ok(Some(view.summary.run))
 }
 
-fn request(opened: &Opened, file: &Path, args: &CheckArgs) -> Result<EvaluateRequest, Failure> {
+/// What to ask of the studio: this file's text over the opened suite.
+pub fn request(
+    opened: &Opened,
+    file: &Path,
+    effort: Option<EffortArg>,
+) -> Result<EvaluateRequest, Failure> {
     let shown = place::shown(opened.studio.root(), file);
     let bytes =
         std::fs::read(file).map_err(|error| input(format!("{shown} cannot be read: {error}.")))?;
@@ -116,7 +121,7 @@ fn request(opened: &Opened, file: &Path, args: &CheckArgs) -> Result<EvaluateReq
     Ok(EvaluateRequest {
         policy: opened.policy.clone(),
         text: String::from_utf8(bytes).map_err(|_| input(format!("{shown} is not UTF-8.")))?,
-        effort: args.effort.map_or(policy.effort, Into::into),
+        effort: effort.map_or(policy.effort, Into::into),
         baseline: None,
         delay_ms: 0,
         only: Vec::new(),

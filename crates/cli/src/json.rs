@@ -163,6 +163,27 @@ fn checked(report: &GateReport) -> CheckedPolicy<'_> {
 }
 
 #[derive(Serialize)]
+struct Draft<'a> {
+    change_log: &'a str,
+}
+
+/// The document of `release --draft --json`.
+pub fn draft(change_log: &str) -> String {
+    line(&Draft { change_log })
+}
+
+#[derive(Serialize)]
+struct Restored<'a> {
+    run: i64,
+    text: &'a str,
+}
+
+/// The document of `restore --json`.
+pub fn restored(run: i64, text: &str) -> String {
+    line(&Restored { run, text })
+}
+
+#[derive(Serialize)]
 struct Logits<'a> {
     logits: &'a [f32],
 }

@@ -7,11 +7,13 @@
 
 mod args;
 mod check;
+mod fmt;
 mod history;
 mod json;
 mod logits;
 mod place;
 mod progress;
+mod release;
 mod report;
 mod run;
 mod table;
@@ -60,8 +62,14 @@ async fn answer(command: Command) -> Result<Ending, Failure> {
         Command::Run(args) => run::run(args).await?,
         Command::Watch(args) => watch::watch(args).await?,
         Command::Check(args) => return check::check(args).await,
+        Command::Release(args) => release::release(args).await?,
+        Command::Releases(args) => release::releases(args).await?,
+        Command::SignOff(args) => release::sign_off(args).await?,
+        Command::Fmt(args) => return fmt::fmt(args).await,
         Command::Diff(args) => history::diff(args).await?,
         Command::Runs(args) => history::runs(args).await?,
+        Command::Baseline(args) => history::baseline(args).await?,
+        Command::Restore(args) => history::restore(args).await?,
         Command::Models(args) => history::models(args).await?,
         Command::Logits(args) => logits::logits(&args)?,
     }

@@ -5,6 +5,7 @@
 //! times and identifiers come in as arguments.
 
 pub mod case;
+pub mod change_log;
 pub mod citation;
 mod code;
 pub mod diff;

@@ -34,6 +34,16 @@ impl Studio {
         run: RunId,
         baseline: Option<RunId>,
     ) -> Result<GateReport, Failure> {
+        let judged = self.judge_gates(run, baseline).await?;
+        judged.map_err(|problems| told(&problems))
+    }
+
+    /// As `gate_report`; what is wrong with the gates themselves stays apart, with its places.
+    pub(crate) async fn judge_gates(
+        &self,
+        run: RunId,
+        baseline: Option<RunId>,
+    ) -> Result<Result<GateReport, Vec<Problem>>, Failure> {
         let found = self.store().run(run).await?;
         if found.state != RunState::Finished {
             return Err(Failure::input(format!(
@@ -41,7 +51,10 @@ impl Studio {
                 run.0
             )));
         }
-        let gates = self.gates_of(&found.policy).map_err(|p| told(&p))?;
+        let gates = match self.gates_of(&found.policy) {
+            Ok(gates) => gates,
+            Err(problems) => return Ok(Err(problems)),
+        };
         if gates.is_empty() {
             return Err(Failure::input(format!(
                 "{CONFIG} sets no gate for {}. Add a [gates] table, such as:\n\n[gates]\nrecall_min = 0.9\nunparsed_max = 0\n",
@@ -82,7 +95,7 @@ impl Studio {
             (None, true) => Some(own.clone()),
             (None, false) => None,
         };
-        Ok(GateReport {
+        Ok(Ok(GateReport {
             policy: found.policy,
             passed: results
                 .iter()
@@ -90,7 +103,7 @@ impl Studio {
             run: own,
             baseline: base,
             results,
-        })
+        }))
     }
 
     /// Refuses a suite of which lines would be left out: a gate over the rest would pass

@@ -6,11 +6,13 @@ mod documents;
 mod evaluate;
 mod failure;
 mod files;
+mod format;
 mod gates;
 mod history;
 pub mod judge;
 mod models;
 mod order;
+mod releases;
 pub mod replay;
 mod stream;
 mod studio;
@@ -20,6 +22,7 @@ mod watch;
 mod workspace;
 
 pub use files::write_whole;
+pub use format::Formatting;
 pub use studio::{BadDatabase, Options, Record, RecordedCase, Studio, Timing};
 pub use watch::Watch;
 

@@ -3,15 +3,20 @@
 //! Text offsets are UTF-16 code units; lines are 1-based; times are milliseconds
 //! since the Unix epoch (`_at_ms`) or durations (`_ms`).
 
+mod release;
+
 use domain::case::Case;
 use domain::diff::{ChangedLines, DiffPart};
 use domain::flip::{Certainty, Flip, FlipKind, Metrics};
-use domain::gate::GateResult;
 use domain::policy::{Clause, Effort, OutputContract, RevisionId};
 use domain::run::{Citation, RunId, Settings, TokenCounts};
 use domain::verdict::{Expected, Verdict};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
+
+pub use release::{
+    Block, FormatState, FormattedFile, GateReport, Release, ReleaseView, SignOff, SignOffRequest,
+};
 
 /// An error as hosts receive it. A code exists only where the window branches on it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -395,20 +400,6 @@ pub struct Comparison {
     pub mcnemar_p: f64,
     /// Unified difference of the two policy files; empty where they are the same.
     pub policy_diff: String,
-}
-
-/// What a finished run makes of its policy's gates.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
-#[ts(export)]
-pub struct GateReport {
-    pub policy: String,
-    pub run: RunSummary,
-    /// The run that regressions were looked for against.
-    pub baseline: Option<RunSummary>,
-    /// Every gate passed.
-    pub passed: bool,
-    /// In the order of `touchstone.toml`.
-    pub results: Vec<GateResult>,
 }
 
 /// A change noticed outside the studio.
