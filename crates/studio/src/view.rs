@@ -3,6 +3,7 @@
 //! Text offsets are UTF-16 code units; lines are 1-based; times are milliseconds
 //! since the Unix epoch (`_at_ms`) or durations (`_ms`).
 
+mod bundle;
 mod release;
 
 use domain::case::Case;
@@ -14,6 +15,11 @@ use domain::verdict::{Expected, Verdict};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+pub use bundle::{
+    BundleContent, BundleFile, BundleProgress, BundleReport, BundleStep, BundleSummary, Divergence,
+    ExportFormat, ExportRequest, Exported, ImportRequest, Imported, Judgement, KeyTrust,
+    RerunReport, SignatureView, SignerRequest, VerifyRequest, WithheldRequest,
+};
 pub use release::{
     Block, FormatState, FormattedFile, GateReport, Release, ReleaseView, SignOff, SignOffRequest,
 };
