@@ -84,6 +84,7 @@ fn domain_is_pure() {
         "sha2",
         "similar",
         "thiserror",
+        "toml",
         "ts-rs",
     ];
     let pure = ["regex", "unicode-segmentation", "unicode-normalization"];

@@ -6,11 +6,15 @@ import type {
   EvaluateRequest,
   PolicyAnalysis,
   PolicyDocument,
+  Release,
+  ReleaseView,
   RunEvent,
   RunId,
   RunSummary,
   RunView,
   SaveResult,
+  SignOff,
+  SignOffRequest,
   SuiteEdit,
   SuiteSaved,
   TraceView,
@@ -67,6 +71,13 @@ export const setBaseline = (policy: string, run: RunId | null) =>
 export const restore = (run: RunId) => invoke<string>('restore', { run });
 
 export const selectModel = (id: string) => invoke<WorkspaceView>('select_model', { id });
+
+export const releaseView = (policy: string) => invoke<ReleaseView>('release_view', { policy });
+
+export const release = (policy: string, version: string, changeLog: string) =>
+  invoke<Release>('release', { policy, version, changeLog });
+
+export const signOff = (request: SignOffRequest) => invoke<SignOff[]>('sign_off', { request });
 
 export const watch = (onEvent: (event: WorkspaceEvent) => void) =>
   invoke<void>('watch', { onEvent: channel(onEvent) });

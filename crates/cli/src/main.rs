@@ -6,11 +6,15 @@
 //! usage or input error, 130 interrupted.
 
 mod args;
+mod check;
+mod fmt;
 mod history;
 mod json;
 mod logits;
 mod place;
 mod progress;
+mod release;
+mod report;
 mod run;
 mod table;
 mod watch;
@@ -30,16 +34,9 @@ async fn main() -> ExitCode {
         )
         .with_writer(std::io::stderr)
         .init();
-    let result = match cli.command {
-        Command::Run(args) => run::run(args).await,
-        Command::Watch(args) => watch::watch(args).await,
-        Command::Diff(args) => history::diff(args).await,
-        Command::Runs(args) => history::runs(args).await,
-        Command::Models(args) => history::models(args).await,
-        Command::Logits(args) => logits::logits(&args),
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
+    match answer(cli.command).await {
+        Ok(Ending::Success) => ExitCode::SUCCESS,
+        Ok(Ending::NotMet) => ExitCode::from(1),
         Err(failure) => {
             eprintln!("error: {failure}");
             match failure.code {
@@ -50,6 +47,33 @@ async fn main() -> ExitCode {
             }
         }
     }
+}
+
+/// How a command ended that went through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    Success,
+    /// A gate was not met, or a verification failed.
+    NotMet,
+}
+
+async fn answer(command: Command) -> Result<Ending, Failure> {
+    match command {
+        Command::Run(args) => run::run(args).await?,
+        Command::Watch(args) => watch::watch(args).await?,
+        Command::Check(args) => return check::check(args).await,
+        Command::Release(args) => release::release(args).await?,
+        Command::Releases(args) => release::releases(args).await?,
+        Command::SignOff(args) => release::sign_off(args).await?,
+        Command::Fmt(args) => return fmt::fmt(args).await,
+        Command::Diff(args) => history::diff(args).await?,
+        Command::Runs(args) => history::runs(args).await?,
+        Command::Baseline(args) => history::baseline(args).await?,
+        Command::Restore(args) => history::restore(args).await?,
+        Command::Models(args) => history::models(args).await?,
+        Command::Logits(args) => logits::logits(&args)?,
+    }
+    Ok(Ending::Success)
 }
 
 /// A usage or input error of the command line's own.

@@ -39,6 +39,11 @@ pub(crate) fn read(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
         .map_err(|error| Failure::file(path, "read", &error))
 }
 
+/// Writes a file that a person asked for by its path, whole or not at all.
+pub fn write_whole(path: &Path, text: &str) -> Result<(), Failure> {
+    write(path, text.as_bytes())
+}
+
 /// Replaces or creates a file: written beside it, flushed to the disk, then renamed over it.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     // A link stays a link: what it points to is replaced.

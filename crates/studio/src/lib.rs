@@ -7,10 +7,13 @@ mod documents;
 mod evaluate;
 mod failure;
 mod files;
+mod format;
+mod gates;
 mod history;
 pub mod judge;
 mod models;
 mod order;
+mod releases;
 pub mod replay;
 mod stream;
 mod studio;
@@ -20,6 +23,8 @@ mod watch;
 mod workspace;
 
 pub use bundles::{NewKey, ShownKey, new_key, show_key, sign_bundle, verify_bundle};
+pub use files::write_whole;
+pub use format::Formatting;
 pub use studio::{BadDatabase, Options, Record, RecordedCase, Studio, Timing};
 pub use watch::Watch;
 

@@ -4,6 +4,7 @@
 //! since the Unix epoch (`_at_ms`) or durations (`_ms`).
 
 mod bundle;
+mod release;
 
 use domain::case::Case;
 use domain::diff::{ChangedLines, DiffPart};
@@ -18,6 +19,9 @@ pub use bundle::{
     BundleContent, BundleFile, BundleProgress, BundleReport, BundleStep, BundleSummary, Divergence,
     ExportFormat, ExportRequest, Exported, ImportRequest, Imported, Judgement, KeyTrust,
     RerunReport, SignatureView, SignerRequest, VerifyRequest, WithheldRequest,
+};
+pub use release::{
+    Block, FormatState, FormattedFile, GateReport, Release, ReleaseView, SignOff, SignOffRequest,
 };
 
 /// An error as hosts receive it. A code exists only where the window branches on it.

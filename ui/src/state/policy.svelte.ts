@@ -18,6 +18,7 @@ import type {
   RunView,
   SuiteView,
 } from '../lib/types';
+import { ReleaseDesk } from './release.svelte';
 import { RunSession } from './run.svelte';
 import { CaseTable, type TableSource } from './table.svelte';
 
@@ -54,6 +55,7 @@ export class PolicyTab {
   readonly effort = $derived(this.chosenEffort ?? this.analysis.effort);
   readonly session = new RunSession();
   readonly table: CaseTable;
+  readonly desk: ReleaseDesk;
   readonly cases = $derived(new Map(this.suite.cases.map((item) => [item.id, item])));
 
   /** The editor's state while another policy is in front: undo history, selection. */
@@ -68,6 +70,7 @@ export class PolicyTab {
   constructor(root: string, document: PolicyDocument) {
     this.root = root;
     this.name = document.name;
+    this.desk = new ReleaseDesk(document.name);
     this.#read(document);
     const draft = readDraft(root, document.name);
     this.draftRestored = draft !== null && lines(draft.text) !== lines(document.text);

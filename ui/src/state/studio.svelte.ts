@@ -17,6 +17,7 @@ import type {
 import { i18n } from '../messages/index.svelte';
 import { notices } from './notices.svelte';
 import { PolicyTab } from './policy.svelte';
+import type { Screen } from './screens';
 
 const TYPING_DELAY_MS = 300;
 
@@ -37,6 +38,7 @@ export class Studio {
   tabs = $state.raw<ReadonlyMap<string, PolicyTab>>(new Map());
   activeName = $state<string | null>(null);
   overlay = $state<Overlay>(null);
+  screen = $state<Screen>('workbench');
   /** The case in the inspector: one of the suite, or a new one. */
   editing = $state.raw<{ item: Case; isNew: boolean } | null>(null);
   editor: EditorHandle | null = null;
@@ -60,6 +62,18 @@ export class Studio {
     } catch (thrown) {
       this.failure = asFailure(thrown);
     }
+  }
+
+  show(screen: Screen) {
+    this.screen = screen;
+    this.overlay = null;
+  }
+
+  /** Lists these cases of a run in the Workbench, and says why. */
+  async showCases(tab: PolicyTab, run: RunId, reason: string, cases: readonly string[]) {
+    await this.viewRun(tab, run);
+    tab.table.setOnly({ reason, cases: new Set(cases) });
+    this.show('workbench');
   }
 
   async openFolder() {

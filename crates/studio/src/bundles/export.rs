@@ -10,7 +10,9 @@ use crate::workspace::check_name;
 use crate::{DATA, files};
 use bundle::attest::{Signer, sign};
 use bundle::keys::PrivateKey;
-use bundle::{CaseSet, Contents, Format, RunRecord, Salt, Validity, withhold};
+use bundle::{
+    CaseSet, Contents, Format, ReleaseRecord, RunRecord, Salt, SignOffRecord, Validity, withhold,
+};
 use domain::run::RunId;
 use std::path::{Path, PathBuf};
 use store::{Run, RunState};
@@ -112,6 +114,11 @@ impl Studio {
             outcomes.push(case.outcome.clone().ok_or_else(missing)?);
             cases.push(case.case);
         }
+        let release = self.release_of(run).await?;
+        let change_log = request.change_log.clone().or_else(|| {
+            let release = release.as_ref()?;
+            Some(release.change_log.clone())
+        });
         Ok(Contents {
             policy_name: run.policy.clone(),
             policy_text,
@@ -125,13 +132,55 @@ impl Studio {
                 finished_at_ms: run.finished_at_ms.unwrap_or(run.started_at_ms),
             },
             outcomes,
-            change_log: request.change_log.clone().unwrap_or_default(),
-            release: None,
+            change_log: change_log.unwrap_or_default(),
+            release: self.release_record(run, release).await?,
             validity: Validity {
                 not_before_ms: request.not_before_ms,
                 expires_at_ms: request.expires_at_ms,
             },
         })
+    }
+}
+
+impl Studio {
+    /// The newest release of this very run.
+    async fn release_of(&self, run: &Run) -> Result<Option<store::Release>, Failure> {
+        let releases = self.store().releases(&run.policy).await?;
+        Ok(releases
+            .into_iter()
+            .find(|release| release.run == run.run))
+    }
+
+    async fn release_record(
+        &self,
+        run: &Run,
+        release: Option<store::Release>,
+    ) -> Result<Option<ReleaseRecord>, Failure> {
+        let sign_offs: Vec<SignOffRecord> = self
+            .store()
+            .sign_offs(run.run)
+            .await?
+            .into_iter()
+            .map(|sign_off| SignOffRecord {
+                name: sign_off.name,
+                role: sign_off.role,
+                key: sign_off.key,
+                statement: sign_off.statement,
+                signed_at_ms: sign_off.signed_at_ms,
+            })
+            .collect();
+        if release.is_none() && sign_offs.is_empty() {
+            return Ok(None);
+        }
+        let gates = release.as_ref().map(|release| &release.gates);
+        let gates = serde_json::to_value(gates)
+            .map_err(|error| Failure::internal(format!("The gates of a release: {error}")))?;
+        Ok(Some(ReleaseRecord {
+            version: release.as_ref().map(|release| release.version.clone()),
+            released_at_ms: release.map(|release| release.released_at_ms),
+            gates,
+            sign_offs,
+        }))
     }
 }
 
