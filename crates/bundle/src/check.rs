@@ -234,6 +234,11 @@ impl Bundle {
                     .collect::<String>()
             ));
         }
+        if stated.touchstone == ours.touchstone && policy.title != self.manifest.policy.title {
+            found.push(format!(
+                "\"{MANIFEST}\" gives another title than the policy."
+            ));
+        }
         let mut compare = |path: &str, expected: &[u8], source: &str| {
             if self.files.get(path).is_none_or(|bytes| bytes != expected) {
                 found.push(format!("\"{path}\" does not follow from {source}."));

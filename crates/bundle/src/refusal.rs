@@ -32,7 +32,7 @@ pub enum Refusal {
         "The bundle holds \"{0}\" twice. It was refused: readers would disagree on which one counts."
     )]
     Duplicate(String),
-    #[error("\"{0}\" is listed in the manifest and missing from the bundle. Fetch it again.")]
+    #[error("\"{0}\" is missing from the bundle, which is not whole without it. Fetch it again.")]
     Missing(String),
     #[error("The bundle holds \"{0}\", which its manifest does not list. It was refused.")]
     Extra(String),

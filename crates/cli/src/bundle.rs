@@ -173,11 +173,7 @@ async fn sign(args: SignArgs) -> Result<(), Failure> {
     if args.json {
         println!("{}", json::line(&signed));
     } else {
-        println!(
-            "Signed {} with key {}.",
-            signed.path,
-            signed.key_ids.join(", ")
-        );
+        println!("Signed {} with key {}.", signed.path, signed.key_id);
     }
     Ok(())
 }

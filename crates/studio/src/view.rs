@@ -18,7 +18,7 @@ use ts_rs::TS;
 pub use bundle::{
     BundleContent, BundleFile, BundleProgress, BundleReport, BundleStep, BundleSummary, Divergence,
     ExportFormat, ExportRequest, Exported, ImportRequest, Imported, Judgement, KeyTrust,
-    RerunReport, SignatureView, SignerRequest, VerifyRequest, WithheldRequest,
+    RerunReport, SignatureView, Signed, SignerRequest, VerifyRequest, WithheldRequest,
 };
 pub use release::{
     Block, FormatState, FormattedFile, GateReport, Release, ReleaseView, SignOff, SignOffRequest,

@@ -56,7 +56,7 @@ from inspect_ai.dataset import json_dataset
 from inspect_ai.scorer import CORRECT, INCORRECT, Score, Target, accuracy, scorer, stderr
 from inspect_ai.solver import TaskState, generate
 
-ANSWER_PATTERN = re.compile(ANSWER)
+PATTERN = re.compile(ANSWER)
 
 
 @scorer(metrics=[accuracy(), stderr()])
@@ -64,7 +64,7 @@ def verdict():
     """Right where the answer is one of the target's, whatever its letter case."""
 
     async def score(state: TaskState, target: Target) -> Score:
-        found = ANSWER_PATTERN.search(state.output.completion)
+        found = PATTERN.search(state.output.completion)
         answer = found.group(1) if found else ""
         right = answer.lower() in [wanted.lower() for wanted in target]
         return Score(value=CORRECT if right else INCORRECT, answer=answer)

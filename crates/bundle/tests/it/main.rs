@@ -4,5 +4,6 @@
 
 mod exports;
 mod hostile;
+mod large;
 mod round_trip;
 mod support;

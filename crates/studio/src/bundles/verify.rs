@@ -5,14 +5,13 @@ use super::{OnProgress, blocking, disk, export, keys, refused, summary, tell};
 use crate::files;
 use crate::studio::{Studio, now_ms};
 use crate::view::{
-    BundleProgress, BundleReport, BundleStep, ExportFormat, Exported, Failure, KeyTrust,
-    SignatureView, SignerRequest, VerifyRequest, WithheldRequest,
+    BundleProgress, BundleReport, BundleStep, Failure, KeyTrust, SignatureView, Signed,
+    SignerRequest, VerifyRequest, WithheldRequest,
 };
 use bundle::attest::{Checked, sign};
 use bundle::keys::TrustedKey;
 use bundle::{Bundle, CaseSet, archive};
 use domain::case::Case;
-use domain::run::RunId;
 use std::path::{Path, PathBuf};
 
 /// Verifies a bundle without judging anything again. Relative paths begin at `base`.
@@ -31,7 +30,7 @@ pub async fn sign_bundle(
     out: &str,
     request: &SignerRequest,
     overwrite: bool,
-) -> Result<Exported, Failure> {
+) -> Result<Signed, Failure> {
     let mut ignored = |_| {};
     let verify = VerifyRequest {
         file: file.to_owned(),
@@ -58,18 +57,14 @@ pub async fn sign_bundle(
     let bytes = bundle.to_bytes().map_err(refused)?;
     let path = base.join(out);
     disk::write_file(&path, &bytes, overwrite)?;
-    Ok(Exported {
+    Ok(Signed {
         path: std::fs::canonicalize(&path)
             .unwrap_or(path)
             .to_string_lossy()
             .into_owned(),
-        run: RunId(0),
-        format: ExportFormat::Bundle,
-        sha256: Some(files::hash(&bytes)),
+        sha256: files::hash(&bytes),
         bytes: bytes.len() as u64,
-        cases: bundle.manifest.suite.cases,
-        key_ids: vec![key_id],
-        salt_file: None,
+        key_id,
     })
 }
 

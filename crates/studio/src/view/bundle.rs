@@ -121,6 +121,18 @@ pub struct Exported {
     pub salt_file: Option<String>,
 }
 
+/// A bundle with one more signature.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct Signed {
+    /// What was written, absolute.
+    pub path: String,
+    pub sha256: String,
+    #[ts(type = "number")]
+    pub bytes: u64,
+    pub key_id: String,
+}
+
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct VerifyRequest {
