@@ -116,20 +116,20 @@ fn run(name: &str, rounds: usize) {
 
 #[test]
 fn bundles_are_refused_or_read_whole() {
-    run("bundle", 1500);
+    run("bundle", 3000);
 }
 
 #[test]
 fn suites_are_read_as_they_are_written() {
-    run("suite", 4000);
+    run("suite", 10_000);
 }
 
 #[test]
 fn policies_are_read_or_refused_with_their_place() {
-    run("policy", 400);
+    run("policy", 3000);
 }
 
 #[test]
 fn replies_give_a_verdict_or_a_reason() {
-    run("reply", 4000);
+    run("reply", 10_000);
 }
