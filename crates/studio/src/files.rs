@@ -49,7 +49,11 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     // A link stays a link: what it points to is replaced.
     let target: PathBuf = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let fault = |error: std::io::Error| Failure::file(path, "written", &error);
-    let folder = target.parent().unwrap_or(Path::new("."));
+    // A bare name has an empty parent, which no system call takes for the current folder.
+    let folder = match target.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
     let mut builder = tempfile::Builder::new();
     // Hidden, so that neither the watcher nor a listing takes it for a policy.
     builder.prefix(".touchstone-").suffix(".tmp");

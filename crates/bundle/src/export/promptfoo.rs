@@ -41,7 +41,7 @@ pub(super) fn files(source: &Source<'_>) -> BTreeMap<String, Vec<u8>> {
             "id": format!("openai:chat:{}", source.contents.run.model_name),
             "config": {
                 // `touchstone serve` listens there unless told otherwise.
-                "apiBaseUrl": "http://127.0.0.1:8484/v1",
+                "apiBaseUrl": "http://127.0.0.1:8765/v1",
                 "temperature": 0,
                 "reasoning_effort": effort,
             },

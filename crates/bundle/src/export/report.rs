@@ -91,7 +91,7 @@ pub fn report(contents: &Contents, signers: &[Checked]) -> Result<String, Refusa
             "signers": signers,
         }))))
         .map_err(fault)?;
-    Ok(page)
+    Ok(page + "\n")
 }
 
 fn figures(contents: &Contents) -> Vec<Figure> {
