@@ -336,7 +336,7 @@ fn finished_runs_and_revisions_are_never_updated() {
 // 5. The command line can do all that the window can; nothing in the loop needs a display.
 
 /// What the command line offers for each command of the window.
-const COMMANDS: [(&str, &str); 19] = [
+const COMMANDS: [(&str, &str); 22] = [
     ("workspace", "--workspace"),
     ("open_workspace", "--workspace"),
     ("open_policy", "run"),
@@ -351,12 +351,12 @@ const COMMANDS: [(&str, &str); 19] = [
     ("run_view", "runs"),
     ("trace", "run --json"),
     ("watch_trace", "run"),
-    ("set_baseline", "run --baseline"),
-    (
-        "restore",
-        "git: a policy is a file, and `diff` prints what changed",
-    ),
+    ("set_baseline", "baseline"),
+    ("restore", "restore"),
     ("select_model", "run --model"),
+    ("release_view", "release --draft"),
+    ("release", "release"),
+    ("sign_off", "sign-off"),
     ("watch", "watch"),
     ("pick_folder", "the shell's own paths"),
 ];

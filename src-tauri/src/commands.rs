@@ -4,8 +4,9 @@
 use crate::host::Host;
 use domain::run::RunId;
 use studio::view::{
-    EvaluateRequest, Failure, PolicyAnalysis, PolicyDocument, RunEvent, RunSummary, RunView,
-    SaveResult, SuiteEdit, SuiteSaved, TraceView, WorkspaceEvent, WorkspaceView,
+    EvaluateRequest, Failure, PolicyAnalysis, PolicyDocument, Release, ReleaseView, RunEvent,
+    RunSummary, RunView, SaveResult, SignOff, SignOffRequest, SuiteEdit, SuiteSaved, TraceView,
+    WorkspaceEvent, WorkspaceView,
 };
 use tauri::ipc::{Channel, Invoke};
 use tauri::{AppHandle, Runtime, State};
@@ -33,6 +34,9 @@ pub fn handler<R: Runtime>() -> impl Fn(Invoke<R>) -> bool + Send + Sync + 'stat
         set_baseline,
         restore,
         select_model,
+        release_view,
+        release,
+        sign_off,
         watch,
         pick_folder,
     ]
@@ -168,6 +172,27 @@ async fn select_model(host: State<'_, Host>, id: String) -> Reply<WorkspaceView>
     let studio = host.studio().await?;
     studio.select_model(&id).await?;
     studio.workspace().await
+}
+
+#[tauri::command]
+async fn release_view(host: State<'_, Host>, policy: String) -> Reply<ReleaseView> {
+    host.studio().await?.release_view(&policy).await
+}
+
+#[tauri::command]
+async fn release(
+    host: State<'_, Host>,
+    policy: String,
+    version: String,
+    change_log: String,
+) -> Reply<Release> {
+    let studio = host.studio().await?;
+    studio.release(&policy, &version, &change_log).await
+}
+
+#[tauri::command]
+async fn sign_off(host: State<'_, Host>, request: SignOffRequest) -> Reply<Vec<SignOff>> {
+    host.studio().await?.sign_off(request).await
 }
 
 #[tauri::command]

@@ -3,6 +3,7 @@
 // when the model runs.
 
 import * as api from '$api';
+import { tick } from 'svelte';
 import { asFailure } from '../lib/failure';
 import type {
   Case,
@@ -174,8 +175,8 @@ export class Studio {
       if (!view) return;
       tab.viewing = view;
     }
-    this.overlay = null;
-    tab.table.regroup();
+    this.show('workbench');
+    tab.table.setOnly(null);
   }
 
   backToCurrent(tab: PolicyTab) {
@@ -188,6 +189,7 @@ export class Studio {
     const text = await this.#attempt(() => api.restore(run));
     if (text == null) return;
     this.overlay = null;
+    await this.#atWorkbench();
     this.#showText(tab, text);
     this.editor?.focus();
     notices.show(i18n.m.restored(run));
@@ -218,7 +220,8 @@ export class Studio {
     }
   }
 
-  goToClause(id: string) {
+  async goToClause(id: string) {
+    await this.#atWorkbench();
     const clause = this.tab?.analysis.clauses.find((candidate) => candidate.id === id);
     if (clause) this.editor?.goToLines(clause.line_start, clause.line_end);
   }
@@ -233,6 +236,13 @@ export class Studio {
     tab.keepMine();
     this.overlay = null;
     notices.show(i18n.m.keptMine);
+  }
+
+  /** The editor is there once the Workbench has been drawn. */
+  async #atWorkbench() {
+    if (this.screen === 'workbench') return;
+    this.show('workbench');
+    await tick();
   }
 
   async #enter(open: () => Promise<WorkspaceView>) {

@@ -5,8 +5,10 @@
 mod documents;
 mod errors;
 mod evaluate;
+mod gates;
 mod history;
 mod killed;
 mod pebble;
+mod releases;
 mod support;
 mod watch;

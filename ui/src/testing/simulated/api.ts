@@ -9,11 +9,15 @@ import type {
   EvaluateRequest,
   PolicyDocument,
   Progress,
+  Release,
+  ReleaseView,
   RunEvent,
   RunId,
   RunSummary,
   RunView,
   SaveResult,
+  SignOff,
+  SignOffRequest,
   SuiteEdit,
   SuiteSaved,
   SuiteView,
@@ -31,6 +35,7 @@ import {
   judge,
   wordDiff,
 } from './judge';
+import { releaseViewOf } from './release';
 import type { SamplePolicy } from './samples';
 import { beginRun, fail, simulation, type Going, type Run } from './simulation';
 
@@ -400,6 +405,38 @@ export async function selectModel(id: string) {
   return workspace();
 }
 
+export async function releaseView(policy: string): Promise<ReleaseView> {
+  return later(releaseViewOf(simulation.policy(policy)));
+}
+
+export async function release(
+  policy: string,
+  version: string,
+  changeLog: string,
+): Promise<Release> {
+  const view = releaseViewOf(simulation.policy(policy));
+  if (!view.run || view.blocks.length > 0) fail('input', 'Not every gate is met.');
+  const made: Release = {
+    policy,
+    version,
+    run: view.run.run,
+    revision: view.run.revision,
+    change_log: changeLog,
+    gates: view.report?.results ?? [],
+    released_at_ms: Date.now(),
+    sign_offs: [],
+  };
+  simulation.releases.unshift(made);
+  return later(made);
+}
+
+export async function signOff({ run, ...by }: SignOffRequest): Promise<SignOff[]> {
+  const signOffs = simulation.signOffs.get(run) ?? [];
+  signOffs.push({ ...by, signed_at_ms: Date.now() });
+  simulation.signOffs.set(run, signOffs);
+  return later(signOffs);
+}
+
 export async function watch(onEvent: (event: WorkspaceEvent) => void) {
   simulation.tell = onEvent;
 }
@@ -427,6 +464,9 @@ export async function pickFolder(): Promise<string | null> {
   setBaseline,
   restore,
   selectModel,
+  releaseView,
+  release,
+  signOff,
   watch,
   pickFolder,
 }) satisfies typeof real;
