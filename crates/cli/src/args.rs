@@ -29,6 +29,8 @@ pub enum Command {
     SignOff(SignOffArgs),
     /// Write policies and suites in their canonical form
     Fmt(FmtArgs),
+    /// Print the JSON Schema of a suite's line, or of touchstone.toml
+    Schema(SchemaArgs),
     /// Compare two runs
     Diff(DiffArgs),
     /// List the runs so far
@@ -183,6 +185,18 @@ pub struct FmtArgs {
     pub check: bool,
     #[command(flatten)]
     pub place: Place,
+}
+
+#[derive(Args)]
+pub struct SchemaArgs {
+    #[arg(value_enum)]
+    pub of: SchemaArg,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum SchemaArg {
+    Suite,
+    Config,
 }
 
 #[derive(Args)]

@@ -66,6 +66,7 @@ async fn answer(command: Command) -> Result<Ending, Failure> {
         Command::Releases(args) => release::releases(args).await?,
         Command::SignOff(args) => release::sign_off(args).await?,
         Command::Fmt(args) => return fmt::fmt(args).await,
+        Command::Schema(args) => print!("{}", fmt::schema(args.of).text()),
         Command::Diff(args) => history::diff(args).await?,
         Command::Runs(args) => history::runs(args).await?,
         Command::Baseline(args) => history::baseline(args).await?,

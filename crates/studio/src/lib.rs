@@ -14,6 +14,7 @@ mod models;
 mod order;
 mod releases;
 pub mod replay;
+mod schema;
 mod stream;
 mod studio;
 mod turns;
@@ -23,6 +24,7 @@ mod workspace;
 
 pub use files::write_whole;
 pub use format::Formatting;
+pub use schema::Schema;
 pub use studio::{BadDatabase, Options, Record, RecordedCase, Studio, Timing};
 pub use watch::Watch;
 

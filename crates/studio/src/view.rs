@@ -158,6 +158,8 @@ pub struct SuiteView {
 pub enum SaveResult {
     Saved {
         file_hash: String,
+        /// What was written: the canonical form of what was given.
+        text: String,
     },
     /// Nothing was written: the file on disk is not the one that was read.
     Conflict {

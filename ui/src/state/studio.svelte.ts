@@ -149,8 +149,12 @@ export class Studio {
   }
 
   async save(tab: PolicyTab) {
-    if (tab.conflict) this.overlay = 'conflict';
-    else await tab.save();
+    if (tab.conflict) {
+      this.overlay = 'conflict';
+      return;
+    }
+    const canonical = await tab.save();
+    if (canonical !== null) this.#showText(tab, canonical);
   }
 
   async setBaseline(tab: PolicyTab, run: RunId | null) {

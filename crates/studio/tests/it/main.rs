@@ -10,5 +10,6 @@ mod history;
 mod killed;
 mod pebble;
 mod releases;
+mod schemas;
 mod support;
 mod watch;
