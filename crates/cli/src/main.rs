@@ -41,9 +41,12 @@ async fn main() -> ExitCode {
             eprintln!("error: {failure}");
             match failure.code {
                 Code::Cancelled => ExitCode::from(130),
-                Code::Conflict | Code::Input | Code::Model | Code::Store | Code::Internal => {
-                    ExitCode::from(2)
-                }
+                Code::Conflict
+                | Code::Input
+                | Code::Model
+                | Code::Store
+                | Code::BadDatabase
+                | Code::Internal => ExitCode::from(2),
             }
         }
     }
@@ -72,6 +75,7 @@ async fn answer(command: Command) -> Result<Ending, Failure> {
         Command::Baseline(args) => history::baseline(args).await?,
         Command::Restore(args) => history::restore(args).await?,
         Command::Models(args) => history::models(args).await?,
+        Command::Repair(args) => history::repair(args).await?,
         Command::Logits(args) => logits::logits(&args)?,
     }
     Ok(Ending::Success)

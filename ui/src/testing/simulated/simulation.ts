@@ -40,6 +40,7 @@ class Simulation {
   gateProblems: Problem[] = [];
   releases: Release[] = [];
   signOffs = new Map<RunId, SignOff[]>();
+  badDatabase = query.has('bad-database');
   going: Going | null = null;
   watching: string | null = null;
   tell: (event: WorkspaceEvent) => void = () => undefined;
@@ -57,6 +58,7 @@ class Simulation {
     this.evaluateFailure = null;
     this.suiteProblems = query.has('problems');
     this.unreadable = null;
+    this.badDatabase = false;
     seedHistory();
   }
 
