@@ -6,6 +6,7 @@
 mod baselines;
 mod cases;
 mod error;
+mod imports;
 mod models;
 mod open;
 mod outcomes;
@@ -17,6 +18,7 @@ mod sign_offs;
 
 pub use cases::suite_hash;
 pub use error::StoreError;
+pub use imports::{NewImport, PendingImport};
 pub use models::Model;
 pub use open::{Store, move_aside};
 pub use releases::Release;

@@ -1,6 +1,7 @@
 //! The pipeline that the window and the command line share: open a workspace,
 //! evaluate a policy over its suite, compare runs, keep files safe.
 
+mod bundles;
 mod compare;
 mod documents;
 mod evaluate;
@@ -22,6 +23,7 @@ pub mod view;
 mod watch;
 mod workspace;
 
+pub use bundles::{NewKey, ShownKey, new_key, show_key, sign_bundle, verify_bundle};
 pub use files::write_whole;
 pub use format::Formatting;
 pub use schema::Schema;
