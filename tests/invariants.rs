@@ -358,8 +358,11 @@ const COMMANDS: &[(&str, &str)] = &[
     ("release_view", "release --draft"),
     ("release", "release"),
     ("sign_off", "sign-off"),
+    ("export_bundle", "bundle export"),
     ("watch", "watch"),
     ("pick_folder", "the shell's own paths"),
+    ("pick_file", "the shell's own paths"),
+    ("pick_target", "the shell's own paths"),
 ];
 
 #[test]

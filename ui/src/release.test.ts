@@ -123,3 +123,46 @@ it('says how to set gates where there are none, in the language chosen', async (
   i18n.language = 'zh';
   await vi.waitFor(() => expect(screen.getByTestId('gates').textContent).toContain('门槛'));
 });
+
+it('exports a release, signed by who signed it off, and says what was written', async () => {
+  simulation.gates = allMet();
+  await open();
+  const run = studio.tab?.session.summary?.run ?? 0;
+  simulation.signOffs.set(run, [
+    { name: 'Mara', role: 'owner', key: null, statement: 'I have read it.', signed_at_ms: 5 },
+  ]);
+  await fireEvent.click(screen.getByTestId('release-button'));
+  await fireEvent.click(await screen.findByTestId('export-open'));
+  const out = await screen.findByTestId<HTMLInputElement>('export-out');
+  expect(out.value).toBe('releases/tobacco-1.tar.gz');
+  await fireEvent.change(screen.getByTestId('export-format'), { target: { value: 'report' } });
+  expect(out.value).toBe('releases/tobacco-1.html');
+  expect(screen.queryByTestId('export-key')).toBeNull();
+  await fireEvent.change(screen.getByTestId('export-format'), { target: { value: 'bundle' } });
+  await fireEvent.input(screen.getByTestId('export-key'), { target: { value: 'mara.pem' } });
+  await fireEvent.click(screen.getByTestId('export-start'));
+  const done = await screen.findByTestId('export-done');
+  expect(done.textContent).toContain('releases/tobacco-1.tar.gz');
+  expect(simulation.exports[0]?.signers).toEqual([
+    {
+      name: 'Mara',
+      role: 'owner',
+      statement: 'I have read it.',
+      signed_at_ms: 5,
+      key_file: 'mara.pem',
+    },
+  ]);
+});
+
+it('asks before an export replaces a file', async () => {
+  simulation.gates = allMet();
+  await open();
+  await fireEvent.click(screen.getByTestId('release-button'));
+  simulation.exports.push({ out: 'releases/tobacco-1.tar.gz' } as never);
+  await fireEvent.click(await screen.findByTestId('export-open'));
+  await fireEvent.click(await screen.findByTestId('export-start'));
+  const overwrite = await screen.findByTestId('export-overwrite');
+  await fireEvent.click(overwrite);
+  await fireEvent.click(screen.getByTestId('export-start'));
+  await screen.findByTestId('export-done');
+});

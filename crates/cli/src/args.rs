@@ -29,7 +29,7 @@ pub enum Command {
     SignOff(SignOffArgs),
     /// Write policies and suites in their canonical form
     Fmt(FmtArgs),
-    /// Print the JSON Schema of a suite's line, or of touchstone.toml
+    /// Print the JSON Schema of a suite's line, of touchstone.toml or of a bundle's manifest
     Schema(SchemaArgs),
     /// Compare two runs
     Diff(DiffArgs),
@@ -199,6 +199,7 @@ pub struct SchemaArgs {
 pub enum SchemaArg {
     Suite,
     Config,
+    Manifest,
 }
 
 #[derive(Args)]

@@ -67,5 +67,6 @@ pub fn schema(of: SchemaArg) -> Schema {
     match of {
         SchemaArg::Suite => Schema::SuiteLine,
         SchemaArg::Config => Schema::Config,
+        SchemaArg::Manifest => Schema::Manifest,
     }
 }

@@ -9,16 +9,19 @@ pub enum Schema {
     SuiteLine,
     /// touchstone.toml.
     Config,
+    /// manifest.json of a bundle.
+    Manifest,
 }
 
 impl Schema {
-    pub const ALL: [Schema; 2] = [Schema::SuiteLine, Schema::Config];
+    pub const ALL: [Schema; 3] = [Schema::SuiteLine, Schema::Config, Schema::Manifest];
 
     /// Its file in docs/schemas.
     pub fn file(self) -> &'static str {
         match self {
             Schema::SuiteLine => "suite-line.schema.json",
             Schema::Config => "touchstone.schema.json",
+            Schema::Manifest => "manifest.schema.json",
         }
     }
 
@@ -26,6 +29,7 @@ impl Schema {
         match self {
             Schema::SuiteLine => domain::case::line_schema(),
             Schema::Config => domain::gate::config_schema(),
+            Schema::Manifest => bundle::schema(),
         }
     }
 

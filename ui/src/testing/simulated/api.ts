@@ -4,9 +4,12 @@
 
 import type * as real from '../../api';
 import type {
+  BundleProgress,
   Case,
   CaseRow,
   EvaluateRequest,
+  Exported,
+  ExportRequest,
   PolicyDocument,
   Progress,
   Release,
@@ -445,12 +448,43 @@ export async function signOff({ run, ...by }: SignOffRequest): Promise<SignOff[]
   return later(signOffs);
 }
 
+export async function exportBundle(
+  request: ExportRequest,
+  onProgress: (progress: BundleProgress) => void,
+): Promise<Exported> {
+  if (simulation.exports.some((made) => made.out === request.out) && !request.overwrite)
+    fail('input', `${request.out} exists. Allow to replace it, or choose another name.`);
+  for (const step of ['reading', 'packing', 'signing', 'writing'] as const) {
+    onProgress({ step, done: 28, total: 56 });
+    await later(null);
+  }
+  simulation.exports.push(request);
+  return {
+    path: `${root}/${request.out}`,
+    run: request.run ?? 0,
+    format: request.format,
+    sha256: request.format === 'bundle' ? hash(request.out).repeat(8) : null,
+    bytes: 48_213,
+    cases: 56,
+    key_ids: request.signers.map((signer) => hash(signer.key_file)),
+    salt_file: request.content === 'withheld' ? `${root}/${request.out}.salt` : null,
+  };
+}
+
 export async function watch(onEvent: (event: WorkspaceEvent) => void) {
   simulation.tell = onEvent;
 }
 
 export async function pickFolder(): Promise<string | null> {
   return later(null);
+}
+
+export async function pickFile(): Promise<string | null> {
+  return later('/keys/mara.key.pem');
+}
+
+export async function pickTarget(name: string): Promise<string | null> {
+  return later(`/srv/out/${name}`);
 }
 
 // The compiler holds both back ends to one shape.
@@ -476,6 +510,9 @@ export async function pickFolder(): Promise<string | null> {
   releaseView,
   release,
   signOff,
+  exportBundle,
   watch,
   pickFolder,
+  pickFile,
+  pickTarget,
 }) satisfies typeof real;

@@ -2,6 +2,7 @@
 
 import type {
   CaseRow,
+  ExportRequest,
   Failure,
   GateResult,
   Problem,
@@ -40,6 +41,7 @@ class Simulation {
   gateProblems: Problem[] = [];
   releases: Release[] = [];
   signOffs = new Map<RunId, SignOff[]>();
+  exports: ExportRequest[] = [];
   badDatabase = query.has('bad-database');
   going: Going | null = null;
   watching: string | null = null;
@@ -55,6 +57,7 @@ class Simulation {
     this.gateProblems = [];
     this.releases = [];
     this.signOffs = new Map();
+    this.exports = [];
     this.evaluateFailure = null;
     this.suiteProblems = query.has('problems');
     this.unreadable = null;
