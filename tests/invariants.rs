@@ -96,6 +96,26 @@ fn domain_is_pure() {
     }
 }
 
+/// The bundle's format is fuzzed and read by strangers' tools: bytes in, bytes out.
+#[test]
+fn the_bundle_format_does_no_io() {
+    let files = sources("crates/bundle/src", &[".rs"]);
+    assert!(!files.is_empty(), "crates/bundle was not found");
+    let outside = [
+        "std::fs",
+        "std::net",
+        "std::env",
+        "SystemTime",
+        "Instant",
+        "rand",
+        "tokio",
+    ];
+    none(
+        &uses(&files, &outside),
+        "the studio brings files, the clock and random numbers",
+    );
+}
+
 #[test]
 fn the_search_for_words_finds_them() {
     let bad = Source {
@@ -110,7 +130,7 @@ fn the_search_for_words_finds_them() {
 
 #[test]
 fn engine_and_store_do_not_know_each_other() {
-    let ours = ["domain", "engine", "store", "studio", "cli"];
+    let ours = ["domain", "bundle", "engine", "store", "studio", "cli"];
     let of = |folder: &str| -> Vec<String> {
         dependencies(folder)
             .into_iter()
@@ -120,7 +140,8 @@ fn engine_and_store_do_not_know_each_other() {
     assert_eq!(of("crates/domain"), Vec::<String>::new());
     assert_eq!(of("crates/engine"), Vec::<String>::new());
     assert_eq!(of("crates/store"), ["domain"]);
-    assert_eq!(of("crates/studio"), ["domain", "engine", "store"]);
+    assert_eq!(of("crates/bundle"), ["domain"]);
+    assert_eq!(of("crates/studio"), ["bundle", "domain", "engine", "store"]);
     let hosts_use_store = dependencies("crates/cli").contains("store");
     assert!(
         !hosts_use_store && !dependencies(".").contains("store"),

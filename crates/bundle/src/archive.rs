@@ -40,7 +40,7 @@ pub fn pack<'a>(
 }
 
 /// Level 6 of deflate with neither name, time nor operating system in the header.
-pub(crate) fn compress(tar: &[u8]) -> Result<Vec<u8>, std::io::Error> {
+pub fn compress(tar: &[u8]) -> Result<Vec<u8>, std::io::Error> {
     let mut encoder = GzBuilder::new()
         .mtime(0)
         .operating_system(255)

@@ -11,7 +11,7 @@ mod promptfoo;
 mod report;
 mod roost;
 
-pub use report::report;
+pub use report::{report, utc};
 
 use crate::contents::Contents;
 use crate::refusal::Refusal;

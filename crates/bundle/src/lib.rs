@@ -21,7 +21,7 @@ pub use check::{Bundle, read, write};
 pub use contents::{
     CaseSet, Contents, ReleaseRecord, RunRecord, SignOffRecord, Vector, WithheldCase,
 };
-pub use export::{Format, export, report};
+pub use export::{Format, export, report, utc};
 pub use manifest::{
     ATTESTATIONS, FORMAT, FORMAT_VERSION, FileEntry, MANIFEST, Manifest, Validity, Versions, schema,
 };

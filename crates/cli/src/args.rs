@@ -1,5 +1,11 @@
 //! What can be typed.
 
+mod bundle;
+
+pub use bundle::{
+    BundleCommand, ExportArgs, ImportArgs, KeyCommand, SignArgs, SignerArgs, VerifyArgs,
+    WithheldArgs,
+};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use domain::policy::Effort;
 use std::path::PathBuf;
@@ -27,6 +33,12 @@ pub enum Command {
     Releases(ReleasesArgs),
     /// Vouch for a run by name, role and statement
     SignOff(SignOffArgs),
+    /// Signed bundles: export, verify, sign, import
+    #[command(subcommand)]
+    Bundle(BundleCommand),
+    /// Keys for signing bundles
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Write policies and suites in their canonical form
     Fmt(FmtArgs),
     /// Print the JSON Schema of a suite's line, of touchstone.toml or of a bundle's manifest

@@ -6,6 +6,7 @@
 //! usage or input error, 130 interrupted.
 
 mod args;
+mod bundle;
 mod check;
 mod fmt;
 mod history;
@@ -68,6 +69,8 @@ async fn answer(command: Command) -> Result<Ending, Failure> {
         Command::Release(args) => release::release(args).await?,
         Command::Releases(args) => release::releases(args).await?,
         Command::SignOff(args) => release::sign_off(args).await?,
+        Command::Bundle(command) => return bundle::bundle(command).await,
+        Command::Key(command) => bundle::key(command)?,
         Command::Fmt(args) => return fmt::fmt(args).await,
         Command::Schema(args) => print!("{}", fmt::schema(args.of).text()),
         Command::Diff(args) => history::diff(args).await?,

@@ -1,5 +1,8 @@
 //! What people read: metrics, then a table with the flips on top.
 
+mod bundle;
+
+pub use bundle::{exported, imported, report as bundle_report};
 use domain::flip::{Certainty, Flip, FlipKind, Rate};
 use domain::policy::{Effort, RevisionId};
 use domain::verdict::{Expected, Verdict};

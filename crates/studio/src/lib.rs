@@ -23,6 +23,8 @@ pub mod view;
 mod watch;
 mod workspace;
 
+/// The JSON Schema of a bundle's manifest, and times as bundles show them.
+pub use bundle::{schema as manifest_schema, utc};
 pub use bundles::{NewKey, ShownKey, new_key, show_key, sign_bundle, verify_bundle};
 pub use files::write_whole;
 pub use format::Formatting;

@@ -60,7 +60,7 @@ pub fn report(contents: &Contents, signers: &[Checked]) -> Result<String, Refusa
                 "role": checked.signer.role,
                 "statement": checked.signer.statement,
                 "key_id": checked.key_id,
-                "signed_at": checked.signer.signed_at_ms.map(day),
+                "signed_at": checked.signer.signed_at_ms.map(utc),
             })
         })
         .collect();
@@ -72,10 +72,10 @@ pub fn report(contents: &Contents, signers: &[Checked]) -> Result<String, Refusa
             "name": contents.policy_name,
             "revision": policy.revision.0,
             "run": contents.run,
-            "started": day(contents.run.started_at_ms),
-            "finished": day(contents.run.finished_at_ms),
-            "not_before": contents.validity.not_before_ms.map(day),
-            "expires": contents.validity.expires_at_ms.map(day),
+            "started": utc(contents.run.started_at_ms),
+            "finished": utc(contents.run.finished_at_ms),
+            "not_before": contents.validity.not_before_ms.map(utc),
+            "expires": contents.validity.expires_at_ms.map(utc),
             "withheld": contents.cases().is_none(),
             "metrics": metrics,
             "figures": figures(contents),
@@ -206,7 +206,7 @@ fn sign_offs(contents: &Contents) -> Vec<Json> {
                 "role": sign_off.role,
                 "statement": sign_off.statement,
                 "key": sign_off.key,
-                "signed_at": day(sign_off.signed_at_ms),
+                "signed_at": utc(sign_off.signed_at_ms),
             })
         })
         .collect()
@@ -229,7 +229,7 @@ fn percent(value: f64) -> String {
 
 /// A time as `2026-11-24 10:45 UTC`.
 /// Civil date from days: <https://howardhinnant.github.io/date_algorithms.html#civil_from_days>.
-fn day(at_ms: i64) -> String {
+pub fn utc(at_ms: i64) -> String {
     let minutes = at_ms.div_euclid(60_000);
     let (days, minute) = (minutes.div_euclid(1440), minutes.rem_euclid(1440));
     let shifted = days + 719_468;
@@ -254,7 +254,7 @@ fn day(at_ms: i64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::day;
+    use super::utc;
 
     /// `date -u -d @SECONDS '+%F %R'`.
     #[test]
@@ -266,7 +266,7 @@ mod tests {
             (-1, "1969-12-31 23:59 UTC"),
             (4_107_542_399, "2100-02-28 23:59 UTC"),
         ] {
-            assert_eq!(day(seconds * 1000), expected);
+            assert_eq!(utc(seconds * 1000), expected);
         }
     }
 }

@@ -146,9 +146,7 @@ impl Studio {
     /// The newest release of this very run.
     async fn release_of(&self, run: &Run) -> Result<Option<store::Release>, Failure> {
         let releases = self.store().releases(&run.policy).await?;
-        Ok(releases
-            .into_iter()
-            .find(|release| release.run == run.run))
+        Ok(releases.into_iter().find(|release| release.run == run.run))
     }
 
     async fn release_record(

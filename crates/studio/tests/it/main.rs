@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod bundles;
 mod documents;
 mod errors;
 mod evaluate;
