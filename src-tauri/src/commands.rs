@@ -4,9 +4,9 @@
 use crate::host::Host;
 use domain::run::RunId;
 use studio::view::{
-    BundleProgress, EvaluateRequest, ExportRequest, Exported, Failure, PolicyAnalysis, PolicyDocument, Release, ReleaseView, RunEvent,
-    RunSummary, RunView, SaveResult, SignOff, SignOffRequest, SuiteEdit, SuiteSaved, TraceView,
-    WorkspaceEvent, WorkspaceView,
+    BundleProgress, EvaluateRequest, ExportRequest, Exported, Failure, PolicyAnalysis,
+    PolicyDocument, Release, ReleaseView, RunEvent, RunSummary, RunView, SaveResult, SignOff,
+    SignOffRequest, SuiteEdit, SuiteSaved, TraceView, WorkspaceEvent, WorkspaceView,
 };
 use tauri::ipc::{Channel, Invoke};
 use tauri::{AppHandle, Runtime, State};
