@@ -3,7 +3,10 @@
 
 import { Channel, invoke } from '@tauri-apps/api/core';
 import type {
+  BundleProgress,
   EvaluateRequest,
+  Exported,
+  ExportRequest,
   PolicyAnalysis,
   PolicyDocument,
   Release,
@@ -31,6 +34,8 @@ function channel<T>(onEvent: (event: T) => void): Channel<T> {
 export const workspace = () => invoke<WorkspaceView>('workspace');
 
 export const openWorkspace = (path: string) => invoke<WorkspaceView>('open_workspace', { path });
+
+export const moveDatabaseAside = () => invoke<WorkspaceView>('move_database_aside');
 
 export const openPolicy = (name: string) => invoke<PolicyDocument>('open_policy', { name });
 
@@ -79,7 +84,18 @@ export const release = (policy: string, version: string, changeLog: string) =>
 
 export const signOff = (request: SignOffRequest) => invoke<SignOff[]>('sign_off', { request });
 
+export const exportBundle = (
+  request: ExportRequest,
+  onProgress: (progress: BundleProgress) => void,
+) => invoke<Exported>('export_bundle', { request, onProgress: channel(onProgress) });
+
 export const watch = (onEvent: (event: WorkspaceEvent) => void) =>
   invoke<void>('watch', { onEvent: channel(onEvent) });
 
 export const pickFolder = () => invoke<string | null>('pick_folder');
+
+/** A file that is there. */
+export const pickFile = () => invoke<string | null>('pick_file');
+
+/** A file or folder to write, proposed under this name. */
+export const pickTarget = (name: string) => invoke<string | null>('pick_target', { name });

@@ -41,6 +41,8 @@ pub enum Command {
     Key(KeyCommand),
     /// Write policies and suites in their canonical form
     Fmt(FmtArgs),
+    /// Print the JSON Schema of a suite's line, of touchstone.toml or of a bundle's manifest
+    Schema(SchemaArgs),
     /// Compare two runs
     Diff(DiffArgs),
     /// List the runs so far
@@ -51,6 +53,8 @@ pub enum Command {
     Restore(RestoreArgs),
     /// List the models that were found
     Models(ModelsArgs),
+    /// Move a corrupted or newer database aside and start a fresh history; nothing is deleted
+    Repair(RepairArgs),
     /// Print a checkpoint's logits after the last of some tokens, for parity checks
     Logits(LogitsArgs),
 }
@@ -198,6 +202,19 @@ pub struct FmtArgs {
 }
 
 #[derive(Args)]
+pub struct SchemaArgs {
+    #[arg(value_enum)]
+    pub of: SchemaArg,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum SchemaArg {
+    Suite,
+    Config,
+    Manifest,
+}
+
+#[derive(Args)]
 pub struct BaselineArgs {
     /// The policy's name
     #[arg(long, value_name = "POLICY")]
@@ -247,6 +264,12 @@ pub struct RunsArgs {
 
 #[derive(Args)]
 pub struct ModelsArgs {
+    #[command(flatten)]
+    pub place: Place,
+}
+
+#[derive(Args)]
+pub struct RepairArgs {
     #[command(flatten)]
     pub place: Place,
 }

@@ -1,9 +1,10 @@
-//! `touchstone fmt`: policies and suites in the one form that diffs cleanly.
+//! `touchstone fmt`: policies and suites in the one form that diffs cleanly; and `schema`,
+//! which says what form the files have.
 
-use crate::args::FmtArgs;
+use crate::args::{FmtArgs, SchemaArg};
 use crate::{Ending, input, json, place};
-use studio::Formatting;
 use studio::view::{Failure, FormatState, FormattedFile};
+use studio::{Formatting, Schema};
 
 pub async fn fmt(args: FmtArgs) -> Result<Ending, Failure> {
     let studio = place::open(&args.place, None).await?;
@@ -60,4 +61,12 @@ fn print(files: &[FormattedFile], formatting: Formatting) {
         Formatting::Check => "not in canonical form",
     };
     eprintln!("{changed} of {} files {what}", files.len());
+}
+
+pub fn schema(of: SchemaArg) -> Schema {
+    match of {
+        SchemaArg::Suite => Schema::SuiteLine,
+        SchemaArg::Config => Schema::Config,
+        SchemaArg::Manifest => Schema::Manifest,
+    }
 }

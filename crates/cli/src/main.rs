@@ -42,9 +42,12 @@ async fn main() -> ExitCode {
             eprintln!("error: {failure}");
             match failure.code {
                 Code::Cancelled => ExitCode::from(130),
-                Code::Conflict | Code::Input | Code::Model | Code::Store | Code::Internal => {
-                    ExitCode::from(2)
-                }
+                Code::Conflict
+                | Code::Input
+                | Code::Model
+                | Code::Store
+                | Code::BadDatabase
+                | Code::Internal => ExitCode::from(2),
             }
         }
     }
@@ -69,11 +72,13 @@ async fn answer(command: Command) -> Result<Ending, Failure> {
         Command::Bundle(command) => return bundle::bundle(command).await,
         Command::Key(command) => bundle::key(command)?,
         Command::Fmt(args) => return fmt::fmt(args).await,
+        Command::Schema(args) => print!("{}", fmt::schema(args.of).text()),
         Command::Diff(args) => history::diff(args).await?,
         Command::Runs(args) => history::runs(args).await?,
         Command::Baseline(args) => history::baseline(args).await?,
         Command::Restore(args) => history::restore(args).await?,
         Command::Models(args) => history::models(args).await?,
+        Command::Repair(args) => history::repair(args).await?,
         Command::Logits(args) => logits::logits(&args)?,
     }
     Ok(Ending::Success)

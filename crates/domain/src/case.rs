@@ -2,6 +2,7 @@
 //! as text, line by line, because people keep them in git and other tools write them.
 
 mod canonical;
+mod schema;
 
 use crate::prompt;
 use crate::verdict::Expected;
@@ -13,6 +14,7 @@ use std::io;
 use ts_rs::TS;
 
 pub use canonical::format_suite;
+pub use schema::line_schema;
 
 /// One labelled piece of content; one line of a suite file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]

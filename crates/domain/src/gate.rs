@@ -6,6 +6,7 @@
 
 mod measure;
 mod parse;
+mod schema;
 
 use crate::case::Case;
 use crate::policy::OutputContract;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 pub use parse::parse;
+pub use schema::config_schema;
 
 /// What a gate bounds. Each metric is bounded on one side only, which is part of its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, TS)]

@@ -8,7 +8,7 @@ CREATE TABLE releases (
     version        TEXT NOT NULL CHECK (trim(version) = version AND version <> '' AND length(version) <= 64),
     run            INTEGER NOT NULL REFERENCES runs (run),
     -- Markdown.
-    change_log     TEXT NOT NULL CHECK (trim(change_log) <> ''),
+    change_log     TEXT NOT NULL CHECK (trim(change_log, char(9, 10, 13, 32)) <> ''),
     -- The gates as they were met, as JSON.
     gates          TEXT NOT NULL CHECK (json_valid(gates)),
     released_at_ms INTEGER NOT NULL CHECK (released_at_ms >= 0),

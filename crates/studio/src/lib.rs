@@ -4,6 +4,7 @@
 mod bundles;
 mod compare;
 mod documents;
+mod drafts;
 mod evaluate;
 mod failure;
 mod files;
@@ -15,6 +16,7 @@ mod models;
 mod order;
 mod releases;
 pub mod replay;
+mod schema;
 mod stream;
 mod studio;
 mod turns;
@@ -27,6 +29,7 @@ pub use bundle::{schema as manifest_schema, utc};
 pub use bundles::{NewKey, ShownKey, new_key, show_key, sign_bundle, verify_bundle};
 pub use files::write_whole;
 pub use format::Formatting;
+pub use schema::Schema;
 pub use studio::{BadDatabase, Options, Record, RecordedCase, Studio, Timing};
 pub use watch::Watch;
 

@@ -5,6 +5,7 @@
 //! are shown: what the analyst has seen, a killed process does not lose.
 
 use crate::compare::Table;
+use crate::drafts::{self, Drafts};
 use crate::evaluate::{Clock, ms};
 use crate::judge::Judge;
 use crate::order;
@@ -50,7 +51,8 @@ pub(crate) async fn judge_all(
     if positions.is_empty() {
         return Ok(Some(work.table));
     }
-    let requests = requests(&work, &positions);
+    let drafts = drafts::drafts(studio, &work.table.run).await?;
+    let requests = requests(&work, &positions, drafts);
     let (sender, mut events) = mpsc::channel(EVENTS_MAX);
     let (judge, prefix, cancel) = (work.judge.clone(), work.prefix.clone(), turn.flag().clone());
     let context_tokens = work.judge.info().context_tokens;
@@ -82,12 +84,18 @@ pub(crate) async fn judge_all(
     }
 }
 
-fn requests(work: &Work, positions: &[usize]) -> Vec<Request> {
+fn requests(work: &Work, positions: &[usize], mut drafts: Drafts) -> Vec<Request> {
     let sides = prompt::alternatives(&work.contract);
     let (entries, settings) = (&work.table.entries, &work.table.run.settings);
     positions
         .iter()
-        .map(|position| request(&entries[*position].case, settings, &sides))
+        .map(|position| {
+            let entry = &entries[*position];
+            Request {
+                draft: drafts.remove(&entry.fingerprint),
+                ..request(&entry.case, settings, &sides)
+            }
+        })
         .collect()
 }
 
@@ -112,6 +120,7 @@ pub(crate) fn request(case: &Case, settings: &Settings, sides: &prompt::Alternat
             over: sides.violating.clone(),
             under: sides.safe.clone(),
         },
+        draft: None,
     }
 }
 
@@ -413,8 +422,8 @@ pub(crate) fn outcome(
             prompt: reply.prompt_tokens,
             reused: reply.reused_tokens,
             generated: reply.generated_tokens,
-            drafted: 0,
-            accepted: 0,
+            drafted: reply.drafted_tokens,
+            accepted: reply.accepted_tokens,
         },
         latency_ms: reply.latency_ms,
     }

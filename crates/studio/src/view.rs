@@ -47,6 +47,8 @@ pub enum Code {
     Model,
     /// The database refused.
     Store,
+    /// The database is corrupted or from a newer version; it can be moved aside.
+    BadDatabase,
     Internal,
 }
 
@@ -158,6 +160,8 @@ pub struct SuiteView {
 pub enum SaveResult {
     Saved {
         file_hash: String,
+        /// What was written: the canonical form of what was given.
+        text: String,
     },
     /// Nothing was written: the file on disk is not the one that was read.
     Conflict {

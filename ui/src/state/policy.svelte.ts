@@ -148,24 +148,26 @@ export class PolicyTab {
     }
   }
 
-  async save(): Promise<boolean> {
-    if (this.saving || this.conflict) return false;
+  /** Returns the canonical text to show instead of the one that was saved, if it differs. */
+  async save(): Promise<string | null> {
+    if (this.saving || this.conflict) return null;
     const text = this.text;
     this.saving = true;
     try {
       const result = await api.savePolicy(this.name, text, this.fileHash);
       if (result.kind === 'conflict') {
         this.conflict = { text: result.disk_text, hash: result.disk_hash };
-        return false;
+        return null;
       }
       this.fileHash = result.file_hash;
-      this.savedText = text;
+      this.savedText = result.text;
       this.failure = null;
       this.#keepDraft();
-      return true;
+      // What was typed meanwhile is newer than what was saved.
+      return this.dirty && this.text === text ? result.text : null;
     } catch (thrown) {
       this.failure = asFailure(thrown);
-      return false;
+      return null;
     } finally {
       this.saving = false;
     }

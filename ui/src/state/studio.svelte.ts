@@ -3,6 +3,7 @@
 // when the model runs.
 
 import * as api from '$api';
+import { tick } from 'svelte';
 import { asFailure } from '../lib/failure';
 import type {
   Case,
@@ -81,6 +82,11 @@ export class Studio {
     if (path) await this.#enter(() => api.openWorkspace(path));
   }
 
+  /** Starts a fresh history; the database that would not open is kept beside it. */
+  async moveDatabaseAside() {
+    await this.#enter(() => api.moveDatabaseAside());
+  }
+
   async activate(name: string) {
     const workspace = this.workspace;
     if (!workspace) return;
@@ -148,8 +154,12 @@ export class Studio {
   }
 
   async save(tab: PolicyTab) {
-    if (tab.conflict) this.overlay = 'conflict';
-    else await tab.save();
+    if (tab.conflict) {
+      this.overlay = 'conflict';
+      return;
+    }
+    const canonical = await tab.save();
+    if (canonical !== null) this.#showText(tab, canonical);
   }
 
   async setBaseline(tab: PolicyTab, run: RunId | null) {
@@ -174,8 +184,8 @@ export class Studio {
       if (!view) return;
       tab.viewing = view;
     }
-    this.overlay = null;
-    tab.table.regroup();
+    this.show('workbench');
+    tab.table.setOnly(null);
   }
 
   backToCurrent(tab: PolicyTab) {
@@ -188,9 +198,15 @@ export class Studio {
     const text = await this.#attempt(() => api.restore(run));
     if (text == null) return;
     this.overlay = null;
+    await this.#atWorkbench();
     this.#showText(tab, text);
     this.editor?.focus();
     notices.show(i18n.m.restored(run));
+  }
+
+  async pickModel() {
+    const path = await this.#attempt(() => api.pickFolder());
+    if (path) await this.selectModel(path);
   }
 
   async selectModel(id: string) {
@@ -218,7 +234,8 @@ export class Studio {
     }
   }
 
-  goToClause(id: string) {
+  async goToClause(id: string) {
+    await this.#atWorkbench();
     const clause = this.tab?.analysis.clauses.find((candidate) => candidate.id === id);
     if (clause) this.editor?.goToLines(clause.line_start, clause.line_end);
   }
@@ -233,6 +250,13 @@ export class Studio {
     tab.keepMine();
     this.overlay = null;
     notices.show(i18n.m.keptMine);
+  }
+
+  /** The editor is there once the Workbench has been drawn. */
+  async #atWorkbench() {
+    if (this.screen === 'workbench') return;
+    this.show('workbench');
+    await tick();
   }
 
   async #enter(open: () => Promise<WorkspaceView>) {

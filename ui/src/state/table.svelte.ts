@@ -78,9 +78,7 @@ export class CaseTable {
   selected = $state<string | null>(null);
 
   /** Not every case is listed. */
-  readonly narrowed = $derived(
-    this.filter !== 'all' || this.query !== '' || this.only !== null,
-  );
+  readonly narrowed = $derived(this.filter !== 'all' || this.query !== '' || this.only !== null);
 
   #source: TableSource;
   readonly counts: Record<Filter, number> = $derived.by(() => this.#count());
