@@ -4,13 +4,14 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
 const [work, ...policies] = process.argv.slice(2);
-const require = createRequire(join(process.cwd(), 'package.json'));
-const { version } = require('promptfoo/package.json');
-const main = join(process.cwd(), 'node_modules', '.bin', 'promptfoo');
+const installed = join(process.cwd(), 'node_modules', 'promptfoo');
+const { version, bin } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
+const main = join(installed, bin.promptfoo);
+const promptfoo = (args, options) =>
+  execFileSync(process.execPath, [main, ...args], { stdio: 'pipe', ...options });
 const userText = (content) =>
   typeof content === 'string'
     ? content
@@ -21,7 +22,7 @@ const userText = (content) =>
 for (const policy of policies) {
   const folder = join(work, `${policy}-promptfoo`);
   // Their schema check of the configuration as it was exported.
-  execFileSync(main, ['validate', '-c', join(folder, 'promptfooconfig.yaml')], { stdio: 'pipe' });
+  promptfoo(['validate', '-c', join(folder, 'promptfooconfig.yaml')]);
   const echo = join(folder, 'echo.cjs');
   writeFileSync(
     echo,
@@ -30,11 +31,10 @@ for (const policy of policies) {
        return { output: answers[0] + ' T1', metadata: { prompt } }; } };`,
   );
   const results = join(work, `${policy}-results.json`);
-  execFileSync(
-    main,
+  promptfoo(
     ['eval', '-c', join(folder, 'promptfooconfig.yaml'), '--providers', `file://${echo}`,
      '--no-cache', '--no-write', '--no-progress-bar', '--no-table', '-o', results],
-    { stdio: 'pipe', cwd: folder },
+    { cwd: folder },
   );
   const found = JSON.parse(readFileSync(results, 'utf8')).results.results;
   const suite = readFileSync(join(work, 'workspace', 'fixtures', `${policy}.jsonl`), 'utf8')
