@@ -4,12 +4,13 @@
 use crate::host::Host;
 use domain::run::RunId;
 use studio::view::{
-    EvaluateRequest, Failure, PolicyAnalysis, PolicyDocument, RunEvent, RunSummary, RunView,
-    SaveResult, SuiteEdit, SuiteSaved, TraceView, WorkspaceEvent, WorkspaceView,
+    BundleProgress, EvaluateRequest, ExportRequest, Exported, Failure, PolicyAnalysis,
+    PolicyDocument, Release, ReleaseView, RunEvent, RunSummary, RunView, SaveResult, SignOff,
+    SignOffRequest, SuiteEdit, SuiteSaved, TraceView, WorkspaceEvent, WorkspaceView,
 };
 use tauri::ipc::{Channel, Invoke};
 use tauri::{AppHandle, Runtime, State};
-use tauri_plugin_dialog::DialogExt;
+use tauri_plugin_dialog::{DialogExt, FilePath};
 
 type Reply<T> = Result<T, Failure>;
 
@@ -34,8 +35,14 @@ pub fn handler<R: Runtime>() -> impl Fn(Invoke<R>) -> bool + Send + Sync + 'stat
         set_baseline,
         restore,
         select_model,
+        release_view,
+        release,
+        sign_off,
+        export_bundle,
         watch,
         pick_folder,
+        pick_file,
+        pick_target,
     ]
 }
 
@@ -177,6 +184,38 @@ async fn select_model(host: State<'_, Host>, id: String) -> Reply<WorkspaceView>
 }
 
 #[tauri::command]
+async fn release_view(host: State<'_, Host>, policy: String) -> Reply<ReleaseView> {
+    host.studio().await?.release_view(&policy).await
+}
+
+#[tauri::command]
+async fn release(
+    host: State<'_, Host>,
+    policy: String,
+    version: String,
+    change_log: String,
+) -> Reply<Release> {
+    let studio = host.studio().await?;
+    studio.release(&policy, &version, &change_log).await
+}
+
+#[tauri::command]
+async fn sign_off(host: State<'_, Host>, request: SignOffRequest) -> Reply<Vec<SignOff>> {
+    host.studio().await?.sign_off(request).await
+}
+
+/// Returns when everything is written; the steps travel through `on_progress`.
+#[tauri::command]
+async fn export_bundle(
+    host: State<'_, Host>,
+    request: ExportRequest,
+    on_progress: Channel<BundleProgress>,
+) -> Reply<Exported> {
+    let studio = host.studio().await?;
+    studio.export_bundle(request, to_window(on_progress)).await
+}
+
+#[tauri::command]
 async fn watch(host: State<'_, Host>, on_event: Channel<WorkspaceEvent>) -> Reply<()> {
     host.watch(to_window(on_event)).await
 }
@@ -184,13 +223,32 @@ async fn watch(host: State<'_, Host>, on_event: Channel<WorkspaceEvent>) -> Repl
 /// A folder that the person picks; absent when they thought better of it.
 #[tauri::command]
 async fn pick_folder<R: Runtime>(app: AppHandle<R>) -> Reply<Option<String>> {
+    Ok(picked(|answer| app.dialog().file().pick_folder(answer)).await)
+}
+
+/// A file that is there.
+#[tauri::command]
+async fn pick_file<R: Runtime>(app: AppHandle<R>) -> Reply<Option<String>> {
+    Ok(picked(|answer| app.dialog().file().pick_file(answer)).await)
+}
+
+/// A file or folder to write, first proposed under `name`.
+#[tauri::command]
+async fn pick_target<R: Runtime>(app: AppHandle<R>, name: String) -> Reply<Option<String>> {
+    let ask = |answer| app.dialog().file().set_file_name(name).save_file(answer);
+    Ok(picked(ask).await)
+}
+
+type Answer = Box<dyn FnOnce(Option<FilePath>) + Send>;
+
+async fn picked(ask: impl FnOnce(Answer)) -> Option<String> {
     let (answer, picked) = tokio::sync::oneshot::channel();
-    app.dialog().file().pick_folder(move |folder| {
+    ask(Box::new(move |path| {
         // The receiver is gone only when the window is.
-        let _ = answer.send(folder);
-    });
-    let folder = picked.await.ok().flatten();
-    Ok(folder.and_then(|folder| Some(folder.into_path().ok()?.display().to_string())))
+        let _ = answer.send(path);
+    }));
+    let path = picked.await.ok().flatten()?.into_path().ok()?;
+    Some(path.display().to_string())
 }
 
 /// A window that has been closed or reloaded no longer listens; that is not an error.

@@ -120,7 +120,7 @@ fn a_policy_opens_with_its_suite_and_is_analysed() {
 fn saving_is_refused_when_the_file_has_changed() {
     let page = page(|_| {});
     let document = page.get("open_policy", json!({ "name": "spam" }));
-    let text = format!("{}\n", document["text"].as_str().unwrap());
+    let text = document["text"].as_str().unwrap().replace("SP2.a", "SP2.x");
     let arguments = json!({ "name": "spam", "text": text, "baseHash": document["file_hash"] });
     assert_eq!(page.get("save_policy", arguments.clone())["kind"], "saved");
     assert_eq!(page.read("policies/spam.md"), text);
@@ -223,6 +223,44 @@ fn a_run_judges_and_is_found_again() {
     page.get("set_baseline", json!({ "policy": "tobacco", "run": run }));
     let runs = page.get("runs", json!({ "policy": "tobacco" }));
     assert_eq!(runs[0]["is_baseline"], true);
+}
+
+#[test]
+fn a_run_is_released_once_it_meets_its_gates() {
+    let page = page(|folder| {
+        // As many cases as the run below judges, so that it is a run of the whole suite.
+        let suite = fs::read_to_string(folder.join("fixtures/tobacco.jsonl")).unwrap();
+        let short: Vec<&str> = suite.lines().take(2).collect();
+        fs::write(folder.join("fixtures/tobacco.jsonl"), short.join("\n")).unwrap();
+        let gates = "[gates]\nunparsed_max = 0\ncases_per_label_min = 100\n";
+        fs::write(folder.join("touchstone.toml"), gates).unwrap();
+    });
+    let view = || page.get("release_view", json!({ "policy": "tobacco" }));
+    assert_eq!(view()["blocks"], json!(["not_run"]));
+    let text = page.read("policies/tobacco.md");
+    let request = json!({
+        "policy": "tobacco", "text": text, "effort": "low", "baseline": null,
+        "delay_ms": 0, "only": [],
+    });
+    page.get(
+        "evaluate",
+        json!({ "request": request, "onEvent": "__CHANNEL__:9" }),
+    );
+    assert_eq!(view()["blocks"], json!(["gates_not_met"]));
+    let arguments = json!({ "policy": "tobacco", "version": "1", "changeLog": "The first." });
+    let failure = page.call("release", arguments.clone()).unwrap_err();
+    assert_eq!(code(&failure), "input");
+    let gates = "[gates]\nunparsed_max = 2\n";
+    fs::write(page.folder.path().join("touchstone.toml"), gates).unwrap();
+    assert_eq!(view()["blocks"], json!([]));
+    assert_eq!(page.get("release", arguments)["version"], "1");
+    let run = view()["run"]["run"].clone();
+    let request = json!({
+        "run": run, "name": "Mara", "role": "owner", "key": null, "statement": "I have read it.",
+    });
+    let sign_offs = page.get("sign_off", json!({ "request": request }));
+    assert_eq!(sign_offs[0]["name"], "Mara");
+    assert_eq!(view()["releases"][0]["sign_offs"], sign_offs);
 }
 
 #[test]

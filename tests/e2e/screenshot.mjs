@@ -1,11 +1,24 @@
-// Pictures of the real window for the README: the workbench after an edit, in the dark
-// and in the light. TOUCHSTONE_SCREENSHOTS names the folder.
+// Pictures of the real window for the docs: the workbench after an edit and the release
+// screen, in the dark and in the light. TOUCHSTONE_SCREENSHOTS names the folder.
 
-import { SampleWorkspace, caretInLine, finished, openPolicy } from './workspace.mjs';
-import { until } from './window.mjs';
+import { cp } from 'node:fs/promises';
+import { join } from 'node:path';
+import { SampleWorkspace, caretInLine, finished, openPolicy, root } from './workspace.mjs';
+import { Key, until } from './window.mjs';
 
 const workspace = await SampleWorkspace.copy();
 let window = await workspace.open();
+
+async function pictures(name) {
+  for (const theme of ['dark', 'light']) {
+    await window.run((chosen) => {
+      document.documentElement.dataset.theme = chosen;
+    }, theme);
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    await window.screenshot(`${name}-${theme}`);
+  }
+}
+
 try {
   await openPolicy(window, 'harassment');
   await finished(window);
@@ -18,13 +31,13 @@ try {
   await finished(window);
   await window.clickSeen('[data-testid=case-row]:not([data-flip=""])');
   await window.find('[data-testid=trace-diff]');
-  for (const theme of ['dark', 'light']) {
-    await window.run((name) => {
-      document.documentElement.dataset.theme = name;
-    }, theme);
-    await new Promise((resolve) => setTimeout(resolve, 400));
-    await window.screenshot(`workbench-${theme}`);
-  }
+  await pictures('workbench');
+  await cp(join(root, 'touchstone.toml'), workspace.file('touchstone.toml'));
+  await openPolicy(window, 'tobacco');
+  await finished(window);
+  await window.chord(Key.Control, '2');
+  await window.find('[data-testid=gate]');
+  await pictures('release');
 } finally {
   await window.close();
   await workspace.remove();

@@ -3,14 +3,21 @@
 
 import { Channel, invoke } from '@tauri-apps/api/core';
 import type {
+  BundleProgress,
   EvaluateRequest,
+  Exported,
+  ExportRequest,
   PolicyAnalysis,
   PolicyDocument,
+  Release,
+  ReleaseView,
   RunEvent,
   RunId,
   RunSummary,
   RunView,
   SaveResult,
+  SignOff,
+  SignOffRequest,
   SuiteEdit,
   SuiteSaved,
   TraceView,
@@ -70,7 +77,25 @@ export const restore = (run: RunId) => invoke<string>('restore', { run });
 
 export const selectModel = (id: string) => invoke<WorkspaceView>('select_model', { id });
 
+export const releaseView = (policy: string) => invoke<ReleaseView>('release_view', { policy });
+
+export const release = (policy: string, version: string, changeLog: string) =>
+  invoke<Release>('release', { policy, version, changeLog });
+
+export const signOff = (request: SignOffRequest) => invoke<SignOff[]>('sign_off', { request });
+
+export const exportBundle = (
+  request: ExportRequest,
+  onProgress: (progress: BundleProgress) => void,
+) => invoke<Exported>('export_bundle', { request, onProgress: channel(onProgress) });
+
 export const watch = (onEvent: (event: WorkspaceEvent) => void) =>
   invoke<void>('watch', { onEvent: channel(onEvent) });
 
 export const pickFolder = () => invoke<string | null>('pick_folder');
+
+/** A file that is there. */
+export const pickFile = () => invoke<string | null>('pick_file');
+
+/** A file or folder to write, proposed under this name. */
+export const pickTarget = (name: string) => invoke<string | null>('pick_target', { name });

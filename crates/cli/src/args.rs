@@ -1,5 +1,11 @@
 //! What can be typed.
 
+mod bundle;
+
+pub use bundle::{
+    BundleCommand, ExportArgs, ImportArgs, KeyCommand, SignArgs, SignerArgs, VerifyArgs,
+    WithheldArgs,
+};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use domain::policy::Effort;
 use std::path::PathBuf;
@@ -19,10 +25,32 @@ pub enum Command {
     Run(RunArgs),
     /// Run again on every save of the policy or its suite, and print the flips
     Watch(WatchArgs),
+    /// Hold policies against the gates of touchstone.toml; exit status 1 where one is not met
+    Check(CheckArgs),
+    /// Record a policy's run as a release, once it meets every gate
+    Release(ReleaseArgs),
+    /// List the releases so far
+    Releases(ReleasesArgs),
+    /// Vouch for a run by name, role and statement
+    SignOff(SignOffArgs),
+    /// Signed bundles: export, verify, sign, import
+    #[command(subcommand)]
+    Bundle(BundleCommand),
+    /// Keys for signing bundles
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Write policies and suites in their canonical form
+    Fmt(FmtArgs),
+    /// Print the JSON Schema of a suite's line, of touchstone.toml or of a bundle's manifest
+    Schema(SchemaArgs),
     /// Compare two runs
     Diff(DiffArgs),
     /// List the runs so far
     Runs(RunsArgs),
+    /// Show or choose the run that a policy's runs are compared with
+    Baseline(BaselineArgs),
+    /// Print the text of the policy that a run judged by
+    Restore(RestoreArgs),
     /// List the models that were found
     Models(ModelsArgs),
     /// Move a corrupted or newer database aside and start a fresh history; nothing is deleted
@@ -78,6 +106,137 @@ pub struct RunArgs {
 pub struct WatchArgs {
     #[command(flatten)]
     pub subject: Subject,
+    #[command(flatten)]
+    pub place: Place,
+}
+
+#[derive(Args)]
+pub struct CheckArgs {
+    /// Only this policy: its name, or its file [default: every policy that has gates]
+    #[arg(long, value_name = "POLICY")]
+    pub policy: Option<String>,
+    /// The model: `pebble` (a demonstration model), or a checkpoint's folder
+    #[arg(long, value_name = "MODEL")]
+    pub model: Option<String>,
+    /// How hard the model reasons [default: the policy's own]
+    #[arg(long, value_enum)]
+    pub effort: Option<EffortArg>,
+    /// A workspace whose policies are judged over these suites first: the baseline for
+    /// regressions, such as a checkout of the branch to merge into
+    #[arg(long, value_name = "DIR", conflicts_with = "baseline")]
+    pub against: Option<PathBuf>,
+    /// The run to look for regressions against [default: the policy's baseline]
+    #[arg(long, value_name = "RUN", requires = "policy")]
+    pub baseline: Option<i64>,
+    /// Write the results as JUnit XML, for a build server
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Write the results as Markdown, for a job's page
+    #[arg(long, value_name = "FILE")]
+    pub summary: Option<PathBuf>,
+    #[command(flatten)]
+    pub place: Place,
+}
+
+#[derive(Args)]
+pub struct ReleaseArgs {
+    /// The policy: its name, or its file
+    #[arg(long, value_name = "POLICY")]
+    pub policy: String,
+    /// The model: `pebble` (a demonstration model), or a checkpoint's folder
+    #[arg(long, value_name = "MODEL")]
+    pub model: Option<String>,
+    /// The release's name [default: one more than the last]
+    #[arg(long, value_name = "VERSION")]
+    pub version: Option<String>,
+    /// The change log, Markdown [default: drafted from the changes since the last release]
+    #[arg(long, value_name = "FILE")]
+    pub change_log: Option<PathBuf>,
+    /// Print the drafted change log and record nothing
+    #[arg(long, conflicts_with_all = ["version", "change_log"])]
+    pub draft: bool,
+    #[command(flatten)]
+    pub place: Place,
+}
+
+#[derive(Args)]
+pub struct ReleasesArgs {
+    /// Only this policy's releases
+    #[arg(long, value_name = "POLICY")]
+    pub policy: Option<String>,
+    #[command(flatten)]
+    pub place: Place,
+}
+
+#[derive(Args)]
+pub struct SignOffArgs {
+    /// The run; it must be finished
+    #[arg(value_name = "RUN")]
+    pub run: i64,
+    /// Who vouches
+    #[arg(long, value_name = "NAME")]
+    pub name: String,
+    /// As what, such as `policy owner`
+    #[arg(long, value_name = "ROLE")]
+    pub role: String,
+    /// What is vouched for
+    #[arg(long, value_name = "TEXT")]
+    pub statement: String,
+    /// The public key that the person signs bundles with
+    #[arg(long, value_name = "KEY")]
+    pub key: Option<String>,
+    #[command(flatten)]
+    pub place: Place,
+}
+
+#[derive(Args)]
+pub struct FmtArgs {
+    /// Policies (.md) and suites (.jsonl) [default: all of the workspace]
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Write nothing; exit status 1 where a file is not in canonical form
+    #[arg(long)]
+    pub check: bool,
+    #[command(flatten)]
+    pub place: Place,
+}
+
+#[derive(Args)]
+pub struct SchemaArgs {
+    #[arg(value_enum)]
+    pub of: SchemaArg,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum SchemaArg {
+    Suite,
+    Config,
+    Manifest,
+}
+
+#[derive(Args)]
+pub struct BaselineArgs {
+    /// The policy's name
+    #[arg(long, value_name = "POLICY")]
+    pub policy: String,
+    /// The finished run to compare with from now on
+    #[arg(value_name = "RUN")]
+    pub run: Option<i64>,
+    /// Go back to the default: the first finished run by the same model
+    #[arg(long, conflicts_with = "run")]
+    pub clear: bool,
+    #[command(flatten)]
+    pub place: Place,
+}
+
+#[derive(Args)]
+pub struct RestoreArgs {
+    /// The run
+    #[arg(value_name = "RUN")]
+    pub run: i64,
+    /// Write the text to this file instead, such as policies/NAME.md
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
     #[command(flatten)]
     pub place: Place,
 }

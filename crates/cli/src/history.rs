@@ -1,6 +1,7 @@
-//! `touchstone diff`, `runs`, `models` and `repair`: what is there already.
+//! `touchstone diff`, `runs`, `baseline`, `restore`, `models` and `repair`: what is there
+//! already.
 
-use crate::args::{DiffArgs, ModelsArgs, RepairArgs, RunsArgs};
+use crate::args::{BaselineArgs, DiffArgs, ModelsArgs, RepairArgs, RestoreArgs, RunsArgs};
 use crate::{input, json, place, table};
 use domain::run::RunId;
 use studio::view::{Failure, RunSummary};
@@ -45,6 +46,42 @@ pub async fn runs(args: RunsArgs) -> Result<(), Failure> {
         println!("{}", json::line(&runs));
     } else {
         print!("{}", table::runs(&runs));
+    }
+    Ok(())
+}
+
+pub async fn baseline(args: BaselineArgs) -> Result<(), Failure> {
+    let studio = place::open(&args.place, None).await?;
+    let (policy, _) = place::policy_file(studio.root(), &args.policy)?;
+    if args.clear || args.run.is_some() {
+        studio.set_baseline(&policy, args.run.map(RunId)).await?;
+    }
+    let runs = studio.runs(&policy).await?;
+    studio.close().await;
+    let baseline = runs.iter().find(|run| run.is_baseline);
+    if args.place.json {
+        println!("{}", json::line(&baseline));
+        return Ok(());
+    }
+    match baseline {
+        Some(run) => print!("{}", table::runs(std::slice::from_ref(run))),
+        None => println!("{policy} has no finished run to compare with."),
+    }
+    Ok(())
+}
+
+pub async fn restore(args: RestoreArgs) -> Result<(), Failure> {
+    let studio = place::open(&args.place, None).await?;
+    let text = studio.restore(RunId(args.run)).await;
+    studio.close().await;
+    let text = text?;
+    if let Some(path) = &args.output {
+        studio::write_whole(path, &text)?;
+    }
+    if args.place.json {
+        println!("{}", json::restored(args.run, &text));
+    } else if args.output.is_none() {
+        print!("{text}");
     }
     Ok(())
 }

@@ -1,11 +1,12 @@
 //! The JSON shapes that other programs read. They are promises: fields are added, never
 //! renamed.
 
+use domain::gate::GateState;
 use domain::run::{Outcome, Settings, TokenCounts};
 use domain::verdict::{Expected, Verdict};
 use domain::{flip::Metrics, policy::RevisionId, run::RunId};
 use serde::Serialize;
-use studio::view::Failure;
+use studio::view::{Failure, GateReport};
 use studio::{Record, RecordedCase, Timing};
 
 #[derive(Serialize)]
@@ -94,6 +95,92 @@ fn outcome(recorded: &RecordedCase) -> Option<CaseOutcome<'_>> {
         tokens: outcome.tokens,
         latency_ms: outcome.latency_ms,
     })
+}
+
+#[derive(Serialize)]
+struct Check<'a> {
+    passed: bool,
+    policies: Vec<CheckedPolicy<'a>>,
+}
+
+#[derive(Serialize)]
+struct CheckedPolicy<'a> {
+    policy: &'a str,
+    passed: bool,
+    run: RunId,
+    revision: &'a RevisionId,
+    baseline: Option<RunId>,
+    model_name: &'a str,
+    model_digest: &'a str,
+    metrics: &'a Metrics,
+    gates: Vec<CheckedGate<'a>>,
+}
+
+#[derive(Serialize)]
+struct CheckedGate<'a> {
+    /// Table and key in touchstone.toml.
+    gate: String,
+    line: u32,
+    state: GateState,
+    value: Option<f64>,
+    bound: f64,
+    cases: &'a [String],
+    message: &'a str,
+}
+
+/// The document of `check --json`.
+pub fn check(reports: &[GateReport]) -> String {
+    line(&Check {
+        passed: reports.iter().all(|report| report.passed),
+        policies: reports.iter().map(checked).collect(),
+    })
+}
+
+fn checked(report: &GateReport) -> CheckedPolicy<'_> {
+    CheckedPolicy {
+        policy: &report.policy,
+        passed: report.passed,
+        run: report.run.run,
+        revision: &report.run.revision,
+        baseline: report.baseline.as_ref().map(|run| run.run),
+        model_name: &report.run.model_name,
+        model_digest: &report.run.model_digest,
+        metrics: &report.run.metrics,
+        gates: report
+            .results
+            .iter()
+            .map(|result| CheckedGate {
+                gate: result.gate.place(),
+                line: result.gate.line,
+                state: result.state,
+                value: result.value,
+                bound: result.gate.bound,
+                cases: &result.cases,
+                message: &result.message,
+            })
+            .collect(),
+    }
+}
+
+#[derive(Serialize)]
+struct Draft<'a> {
+    change_log: &'a str,
+}
+
+/// The document of `release --draft --json`.
+pub fn draft(change_log: &str) -> String {
+    line(&Draft { change_log })
+}
+
+#[derive(Serialize)]
+struct Restored<'a> {
+    run: i64,
+    text: &'a str,
+}
+
+/// The document of `restore --json`.
+pub fn restored(run: i64, text: &str) -> String {
+    line(&Restored { run, text })
 }
 
 #[derive(Serialize)]

@@ -6,11 +6,16 @@
 //! usage or input error, 130 interrupted.
 
 mod args;
+mod bundle;
+mod check;
+mod fmt;
 mod history;
 mod json;
 mod logits;
 mod place;
 mod progress;
+mod release;
+mod report;
 mod run;
 mod table;
 mod watch;
@@ -30,17 +35,9 @@ async fn main() -> ExitCode {
         )
         .with_writer(std::io::stderr)
         .init();
-    let result = match cli.command {
-        Command::Run(args) => run::run(args).await,
-        Command::Watch(args) => watch::watch(args).await,
-        Command::Diff(args) => history::diff(args).await,
-        Command::Runs(args) => history::runs(args).await,
-        Command::Models(args) => history::models(args).await,
-        Command::Repair(args) => history::repair(args).await,
-        Command::Logits(args) => logits::logits(&args),
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
+    match answer(cli.command).await {
+        Ok(Ending::Success) => ExitCode::SUCCESS,
+        Ok(Ending::NotMet) => ExitCode::from(1),
         Err(failure) => {
             eprintln!("error: {failure}");
             match failure.code {
@@ -54,6 +51,37 @@ async fn main() -> ExitCode {
             }
         }
     }
+}
+
+/// How a command ended that went through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    Success,
+    /// A gate was not met, or a verification failed.
+    NotMet,
+}
+
+async fn answer(command: Command) -> Result<Ending, Failure> {
+    match command {
+        Command::Run(args) => run::run(args).await?,
+        Command::Watch(args) => watch::watch(args).await?,
+        Command::Check(args) => return check::check(args).await,
+        Command::Release(args) => release::release(args).await?,
+        Command::Releases(args) => release::releases(args).await?,
+        Command::SignOff(args) => release::sign_off(args).await?,
+        Command::Bundle(command) => return bundle::bundle(command).await,
+        Command::Key(command) => bundle::key(command)?,
+        Command::Fmt(args) => return fmt::fmt(args).await,
+        Command::Schema(args) => print!("{}", fmt::schema(args.of).text()),
+        Command::Diff(args) => history::diff(args).await?,
+        Command::Runs(args) => history::runs(args).await?,
+        Command::Baseline(args) => history::baseline(args).await?,
+        Command::Restore(args) => history::restore(args).await?,
+        Command::Models(args) => history::models(args).await?,
+        Command::Repair(args) => history::repair(args).await?,
+        Command::Logits(args) => logits::logits(&args)?,
+    }
+    Ok(Ending::Success)
 }
 
 /// A usage or input error of the command line's own.

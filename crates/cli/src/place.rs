@@ -136,7 +136,7 @@ fn workspace(place: &Place, beside: Option<&Path>) -> Result<PathBuf, Failure> {
         })
 }
 
-fn policy_file(root: &Path, given: &str) -> Result<(String, PathBuf), Failure> {
+pub fn policy_file(root: &Path, given: &str) -> Result<(String, PathBuf), Failure> {
     let candidates = [
         PathBuf::from(given),
         root.join(given),
@@ -171,7 +171,7 @@ fn known(root: &Path) -> String {
     }
 }
 
-fn suite_file(root: &Path, policy: &str, given: Option<&str>) -> Result<PathBuf, Failure> {
+pub fn suite_file(root: &Path, policy: &str, given: Option<&str>) -> Result<PathBuf, Failure> {
     let own = root.join("fixtures").join(format!("{policy}.jsonl"));
     let Some(given) = given else {
         return match own.is_file() {

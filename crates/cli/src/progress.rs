@@ -19,7 +19,7 @@ impl Line {
     pub fn event(&mut self, event: &RunEvent) {
         match event {
             RunEvent::Outcomes { progress, .. } | RunEvent::Progress { progress } => {
-                self.show(progress)
+                self.progress(progress)
             }
             RunEvent::Started { .. } | RunEvent::TraceText { .. } => {}
             RunEvent::Finished { .. }
@@ -29,17 +29,21 @@ impl Line {
         }
     }
 
-    fn show(&mut self, progress: &Progress) {
-        if !self.terminal {
-            return;
-        }
+    fn progress(&mut self, progress: &Progress) {
         let left = progress
             .left_ms
             .map_or_else(String::new, |ms| format!(", {:.0} s left", ms / 1000.0));
-        eprint!(
-            "\r\x1b[2K{} of {} cases, {:.0} tokens/s{left}",
+        self.show(&format!(
+            "{} of {} cases, {:.0} tokens/s{left}",
             progress.done, progress.total, progress.tokens_per_s
-        );
+        ));
+    }
+
+    pub fn show(&mut self, text: &str) {
+        if !self.terminal {
+            return;
+        }
+        eprint!("\r\x1b[2K{text}");
         // A line that cannot be shown is no reason to stop a run.
         let _ = std::io::stderr().flush();
         self.shown = true;

@@ -1,10 +1,15 @@
 //! What people read: metrics, then a table with the flips on top.
 
+mod bundle;
+
+pub use bundle::{exported, imported, report as bundle_report};
 use domain::flip::{Certainty, Flip, FlipKind, Rate};
 use domain::policy::{Effort, RevisionId};
 use domain::verdict::{Expected, Verdict};
 use std::io::IsTerminal;
-use studio::view::{CaseRow, Comparison, ModelView, RunState, RunSummary, RunView};
+use studio::view::{
+    CaseRow, Comparison, ModelView, Release, RunState, RunSummary, RunView, SignOff,
+};
 
 /// Whether colours may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +27,7 @@ impl Style {
         }
     }
 
-    fn paint(self, text: &str, code: u8) -> String {
+    pub fn paint(self, text: &str, code: u8) -> String {
         match self {
             Style::Plain => text.to_owned(),
             Style::Coloured => format!("\x1b[{code}m{text}\x1b[0m"),
@@ -292,6 +297,36 @@ pub fn models(models: &[ModelView]) -> String {
         );
     }
     out
+}
+
+/// A paragraph for each release, with who vouches for it.
+pub fn releases(releases: &[Release]) -> String {
+    if releases.is_empty() {
+        return "No releases yet. Record one with `touchstone release --policy NAME`.\n".to_owned();
+    }
+    let mut out = String::new();
+    for release in releases {
+        out += &format!(
+            "{} {} · run {} · revision {} · {} gates met\n",
+            release.policy,
+            release.version,
+            release.run.0,
+            short(&release.revision),
+            release.gates.len()
+        );
+        for by in &release.sign_offs {
+            out += &format!("  {}\n", sign_off(by));
+        }
+    }
+    out
+}
+
+pub fn sign_off(by: &SignOff) -> String {
+    let key = by
+        .key
+        .as_ref()
+        .map_or_else(String::new, |key| format!(" [{key}]"));
+    format!("{}, {}{key}: {}", by.name, by.role, by.statement)
 }
 
 fn percent(value: f64) -> String {

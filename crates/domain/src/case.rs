@@ -1,6 +1,9 @@
 //! Cases and suites: labelled content that a policy is tried on. Suites are edited
 //! as text, line by line, because people keep them in git and other tools write them.
 
+mod canonical;
+mod schema;
+
 use crate::prompt;
 use crate::verdict::Expected;
 use serde::{Deserialize, Serialize};
@@ -9,6 +12,9 @@ use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::io;
 use ts_rs::TS;
+
+pub use canonical::format_suite;
+pub use schema::line_schema;
 
 /// One labelled piece of content; one line of a suite file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -142,7 +148,7 @@ pub fn to_line(case: &Case) -> String {
 
 /// Replaces, removes or appends one case's line in a suite's text and leaves every
 /// other byte as it was. `replacement` absent removes; `id` absent appends. A replaced
-/// line keeps its fields that are unknown here.
+/// line is canonical and keeps its fields that are unknown here.
 pub fn edit_suite(
     text: &str,
     id: Option<&str>,
@@ -171,7 +177,7 @@ pub fn edit_suite(
                     &text[line.end_with_break..]
                 ));
             };
-            let new = merge_unknown_fields(&text[line.start..line.end], case);
+            let new = canonical::with_unknown_fields(&text[line.start..line.end], case);
             Ok(format!("{}{new}{}", &text[..line.start], &text[line.end..]))
         }
     }
@@ -382,22 +388,6 @@ fn append(text: &str, line: &str) -> String {
         line_break
     };
     format!("{text}{joint}{line}{line_break}")
-}
-
-/// The case's line, with the old line's order of fields and its unknown fields kept.
-fn merge_unknown_fields(old_line: &str, case: &Case) -> String {
-    let mut new = to_map(case);
-    let old: Map<String, Value> = serde_json::from_str(old_line.trim()).unwrap_or_default();
-    let mut merged = Map::new();
-    for (key, old_value) in old {
-        match new.shift_remove(&key) {
-            Some(value) => merged.insert(key, value),
-            None if FIELDS.contains(&key.as_str()) => continue,
-            None => merged.insert(key, old_value),
-        };
-    }
-    merged.extend(new);
-    spaced_json(&merged)
 }
 
 fn to_map(case: &Case) -> Map<String, Value> {

@@ -5,10 +5,12 @@
 //! times and identifiers come in as arguments.
 
 pub mod case;
+pub mod change_log;
 pub mod citation;
 mod code;
 pub mod diff;
 pub mod flip;
+pub mod gate;
 pub mod policy;
 pub mod prompt;
 pub mod run;

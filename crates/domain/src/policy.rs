@@ -5,6 +5,7 @@
 //! surrounding blank lines, with LF line breaks. Line numbers are always the file's.
 
 mod body;
+mod canonical;
 mod clauses;
 mod front_matter;
 mod lines;
@@ -14,6 +15,7 @@ use crate::verdict::Expected;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+pub use canonical::format;
 pub use lint::lint;
 
 /// How hard the model is asked to reason.

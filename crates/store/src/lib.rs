@@ -6,17 +6,23 @@
 mod baselines;
 mod cases;
 mod error;
+mod imports;
 mod models;
 mod open;
 mod outcomes;
+mod releases;
 mod revisions;
 mod run_cases;
 mod runs;
+mod sign_offs;
 
 pub use cases::suite_hash;
 pub use error::StoreError;
+pub use imports::{NewImport, PendingImport};
 pub use models::Model;
 pub use open::{Store, move_aside};
+pub use releases::Release;
 pub use revisions::Revision;
 pub use run_cases::{JudgedCount, RunCase};
 pub use runs::{Identity, NewRun, Run, RunState};
+pub use sign_offs::SignOff;

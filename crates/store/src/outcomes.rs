@@ -40,7 +40,7 @@ pub(crate) fn verdict(text: &str) -> Option<Verdict> {
     }
 }
 
-async fn insert(
+pub(crate) async fn insert(
     connection: &mut SqliteConnection,
     RunId(run): RunId,
     position: u32,

@@ -69,6 +69,9 @@ impl Store {
         let run = insert(&mut transaction, new)
             .await
             .map_err(|error| self.fault(error))?;
+        link_known(&mut transaction, new, run)
+            .await
+            .map_err(|error| self.fault(error))?;
         transaction
             .commit()
             .await
@@ -222,11 +225,14 @@ struct Row {
     finished_at_ms: Option<i64>,
 }
 
-async fn insert(connection: &mut SqliteConnection, new: &NewRun<'_>) -> Result<RunId, sqlx::Error> {
+/// The run and its suite snapshot, without any outcome.
+pub(crate) async fn insert(
+    connection: &mut SqliteConnection,
+    new: &NewRun<'_>,
+) -> Result<RunId, sqlx::Error> {
     revisions::insert(connection, new.revision, new.started_at_ms).await?;
     models::insert(connection, new.model, new.started_at_ms).await?;
-    let settings =
-        serde_json::to_string(new.settings).map_err(|error| sqlx::Error::Encode(error.into()))?;
+    let settings = settings_text(new)?;
     let cases: Vec<Case> = new.cases.iter().map(|(case, _)| case.clone()).collect();
     let suite_hash = cases::suite_hash(&cases);
     let run = sqlx::query!(
@@ -245,23 +251,38 @@ async fn insert(connection: &mut SqliteConnection, new: &NewRun<'_>) -> Result<R
     for (position, (case, fingerprint)) in new.cases.iter().enumerate() {
         run_cases::insert(connection, run, position, case, fingerprint).await?;
     }
-    // Of several outcomes of the same key the first is taken: the later ones can differ
-    // only in timing.
+    Ok(RunId(run))
+}
+
+/// Of several outcomes of the same key the first is taken: the later ones can differ only
+/// in timing. What came in a bundle is somebody else's word and is never taken over.
+async fn link_known(
+    connection: &mut SqliteConnection,
+    new: &NewRun<'_>,
+    RunId(run): RunId,
+) -> Result<(), sqlx::Error> {
+    let settings = settings_text(new)?;
     sqlx::query!(
         "INSERT INTO run_outcomes (run, position, outcome, cached)
          SELECT c.run, c.position, MIN(o.outcome), 1
          FROM run_cases AS c JOIN outcomes AS o
            ON o.revision = ? AND o.fingerprint = c.fingerprint
            AND o.model_digest = ? AND o.settings = ?
-         WHERE c.run = ? GROUP BY c.run, c.position",
+         WHERE c.run = ? AND o.outcome NOT IN (
+           SELECT r.outcome FROM imports AS i JOIN run_outcomes AS r ON r.run = i.run)
+         GROUP BY c.run, c.position",
         new.revision.revision.0,
         new.model.digest,
         settings,
         run,
     )
     .execute(connection)
-    .await?;
-    Ok(RunId(run))
+    .await
+    .map(|_| ())
+}
+
+fn settings_text(new: &NewRun<'_>) -> Result<String, sqlx::Error> {
+    serde_json::to_string(new.settings).map_err(|error| sqlx::Error::Encode(error.into()))
 }
 
 fn state_text(state: RunState) -> &'static str {

@@ -12,7 +12,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use store::{Model, NewRun, Revision, RunState, Store, StoreError};
+use store::{Model, NewRun, Release, Revision, RunState, SignOff, Store, StoreError};
 
 fn case(index: u32) -> (Case, String) {
     let case = Case {
@@ -127,8 +127,14 @@ async fn what_is_finished_or_immutable_cannot_be_changed_by_any_statement() {
     let path = folder.path().join("studio.db");
     let store = Store::open(&path).await.unwrap();
     let run = finished(&store).await;
+    store.add_sign_off(&sign_off(run)).await.unwrap();
+    store.add_release(&release(run, "1")).await.unwrap();
     let pool = raw(&path).await;
     for statement in [
+        "UPDATE sign_offs SET statement = 'other'",
+        "DELETE FROM sign_offs",
+        "UPDATE releases SET change_log = 'other'",
+        "DELETE FROM releases",
         "UPDATE revisions SET file_text = 'other'",
         "DELETE FROM revisions",
         "UPDATE models SET name = 'other'",
@@ -182,6 +188,73 @@ async fn a_run_that_is_not_finished_can_change_its_state_only() {
     assert!(matches!(store.run(run).await, Err(StoreError::Missing(_))));
     // A number that was given is not given again.
     assert!(create(&store, 1).await > run);
+}
+
+fn sign_off(run: RunId) -> SignOff {
+    SignOff {
+        run,
+        name: "Mara".to_owned(),
+        role: "policy owner".to_owned(),
+        key: None,
+        statement: "I have read it.".to_owned(),
+        signed_at_ms: 5,
+    }
+}
+
+fn release(run: RunId, version: &str) -> Release {
+    Release {
+        policy: "tobacco".to_owned(),
+        version: version.to_owned(),
+        run,
+        change_log: "The first.".to_owned(),
+        gates: Vec::new(),
+        released_at_ms: 6,
+    }
+}
+
+#[tokio::test]
+async fn releases_and_sign_offs_come_back_and_bad_ones_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("studio.db")).await.unwrap();
+    let run = finished(&store).await;
+    let mut second = sign_off(run);
+    second.key = Some("sha256:00".to_owned());
+    for by in [sign_off(run), second.clone()] {
+        store.add_sign_off(&by).await.unwrap();
+    }
+    assert_eq!(store.sign_offs(run).await.unwrap(), [sign_off(run), second]);
+    for version in ["1", "2"] {
+        store.add_release(&release(run, version)).await.unwrap();
+    }
+    let found = store.releases("tobacco").await.unwrap();
+    assert_eq!(found, [release(run, "2"), release(run, "1")]);
+
+    let running = create(&store, 3).await;
+    let bad_sign_offs: [fn(&mut SignOff); 4] = [
+        |by| by.name = "  ".to_owned(),
+        |by| by.role = String::new(),
+        |by| by.key = Some(String::new()),
+        |by| by.statement = "x".repeat(4001),
+    ];
+    for change in bad_sign_offs {
+        let mut by = sign_off(run);
+        change(&mut by);
+        assert!(store.add_sign_off(&by).await.is_err(), "{by:?}");
+    }
+    assert!(store.add_sign_off(&sign_off(running)).await.is_err());
+    assert!(store.add_sign_off(&sign_off(RunId(99))).await.is_err());
+    let bad_releases: [fn(&mut Release); 4] = [
+        |release| release.version = "2".to_owned(),
+        |release| release.version = " 3".to_owned(),
+        |release| release.change_log = "\n".to_owned(),
+        |release| release.policy = "spam".to_owned(),
+    ];
+    for change in bad_releases {
+        let mut next = release(run, "3");
+        change(&mut next);
+        assert!(store.add_release(&next).await.is_err(), "{next:?}");
+    }
+    assert!(store.add_release(&release(running, "3")).await.is_err());
 }
 
 const CHILD: &str = "TOUCHSTONE_STORE_TEST_CHILD";

@@ -283,7 +283,7 @@ pub(crate) fn summary(run: &Run, metrics: Metrics, is_baseline: bool) -> RunSumm
     }
 }
 
-fn reading(outcome: &Outcome) -> (Verdict, Option<&str>) {
+pub(crate) fn reading(outcome: &Outcome) -> (Verdict, Option<&str>) {
     (outcome.verdict, outcome.label.as_deref())
 }
 

@@ -8,7 +8,7 @@ use crate::view::{
     SuiteEdit, SuiteSaved, SuiteView,
 };
 use crate::workspace::{self, Suite, check_name, policy_path, shown, suite_path};
-use domain::policy::{Effort, clauses, lint, parse};
+use domain::policy::{Effort, clauses, format, lint, parse};
 use domain::run::RunId;
 use domain::{case, diff};
 use store::suite_hash;
@@ -109,7 +109,8 @@ impl Studio {
         Ok(analysis)
     }
 
-    /// Saves a policy, unless the file on disk is no longer the one that was read.
+    /// Saves a policy in its canonical form, unless the file on disk is no longer the one
+    /// that was read. A text that cannot be read as a policy is saved as it is.
     pub async fn save_policy(
         &self,
         name: &str,
@@ -118,8 +119,9 @@ impl Studio {
     ) -> Result<SaveResult, Failure> {
         check_name(name)?;
         let path = policy_path(self.root(), name);
+        let text = format(text.as_bytes()).unwrap_or_else(|_| text.to_owned());
         Ok(match self.replace(&path, text.as_bytes(), base_hash)? {
-            Ok(file_hash) => SaveResult::Saved { file_hash },
+            Ok(file_hash) => SaveResult::Saved { file_hash, text },
             Err(disk) => SaveResult::Conflict {
                 disk_hash: if path.exists() {
                     files::hash(&disk)

@@ -113,7 +113,7 @@ impl Studio {
             tokens_max: tokens_max(request.effort),
         };
         let prefix = prefix(&policy, settings.effort);
-        check_length(&shown_policy(self, &request.policy), &prefix, &ready)?;
+        tokens_fit(&shown_policy(self, &request.policy), &prefix, &ready)?;
         let (run, continued) = match self
             .known_run(request, &policy, &cases, &ready, &settings)
             .await?
@@ -269,6 +269,9 @@ impl Studio {
             suite_hash: &suite_hash(cases),
         };
         let mut runs = self.store().runs(&request.policy, RECENT_MAX).await?;
+        // What came in a bundle was judged elsewhere, and says nothing of this machine.
+        let imported = self.store().imported(&request.policy).await?;
+        runs.retain(|run| imported.iter().all(|(other, _)| *other != run.run));
         if runs
             .first()
             .is_some_and(|newest| newest.state == RunState::Interrupted && newest.is(&identity))
@@ -424,7 +427,7 @@ fn shown_policy(studio: &Studio, name: &str) -> String {
     shown(studio.root(), &policy_path(studio.root(), name))
 }
 
-fn prefix(policy: &Policy, effort: Effort) -> Prefix {
+pub(crate) fn prefix(policy: &Policy, effort: Effort) -> Prefix {
     Prefix {
         effort: match effort {
             Effort::Low => engine::Effort::Low,
@@ -437,7 +440,7 @@ fn prefix(policy: &Policy, effort: Effort) -> Prefix {
 
 /// A policy that fills the context alone fails as a whole, with both figures; a single
 /// case that does not fit beside it becomes an unparsed outcome that says so.
-fn check_length(file: &str, prefix: &Prefix, ready: &Ready) -> Result<(), Failure> {
+pub(crate) fn tokens_fit(file: &str, prefix: &Prefix, ready: &Ready) -> Result<(), Failure> {
     let tokens = ready.judge.prompt_tokens(prefix, "");
     let info = ready.judge.info();
     if tokens < info.context_tokens {

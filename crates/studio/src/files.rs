@@ -39,12 +39,21 @@ pub(crate) fn read(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
         .map_err(|error| Failure::file(path, "read", &error))
 }
 
+/// Writes a file that a person asked for by its path, whole or not at all.
+pub fn write_whole(path: &Path, text: &str) -> Result<(), Failure> {
+    write(path, text.as_bytes())
+}
+
 /// Replaces or creates a file: written beside it, flushed to the disk, then renamed over it.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     // A link stays a link: what it points to is replaced.
     let target: PathBuf = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let fault = |error: std::io::Error| Failure::file(path, "written", &error);
-    let folder = target.parent().unwrap_or(Path::new("."));
+    // A bare name has an empty parent, which no system call takes for the current folder.
+    let folder = match target.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
     let mut builder = tempfile::Builder::new();
     // Hidden, so that neither the watcher nor a listing takes it for a policy.
     builder.prefix(".touchstone-").suffix(".tmp");

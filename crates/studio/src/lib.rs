@@ -1,17 +1,22 @@
 //! The pipeline that the window and the command line share: open a workspace,
 //! evaluate a policy over its suite, compare runs, keep files safe.
 
+mod bundles;
 mod compare;
 mod documents;
 mod drafts;
 mod evaluate;
 mod failure;
 mod files;
+mod format;
+mod gates;
 mod history;
 pub mod judge;
 mod models;
 mod order;
+mod releases;
 pub mod replay;
+mod schema;
 mod stream;
 mod studio;
 mod turns;
@@ -19,6 +24,12 @@ pub mod view;
 mod watch;
 mod workspace;
 
+/// The JSON Schema of a bundle's manifest, and times as bundles show them.
+pub use bundle::{schema as manifest_schema, utc};
+pub use bundles::{NewKey, ShownKey, new_key, show_key, sign_bundle, verify_bundle};
+pub use files::write_whole;
+pub use format::Formatting;
+pub use schema::Schema;
 pub use studio::{BadDatabase, Options, Record, RecordedCase, Studio, Timing};
 pub use watch::Watch;
 

@@ -3,6 +3,9 @@
 //! Text offsets are UTF-16 code units; lines are 1-based; times are milliseconds
 //! since the Unix epoch (`_at_ms`) or durations (`_ms`).
 
+mod bundle;
+mod release;
+
 use domain::case::Case;
 use domain::diff::{ChangedLines, DiffPart};
 use domain::flip::{Certainty, Flip, FlipKind, Metrics};
@@ -11,6 +14,15 @@ use domain::run::{Citation, RunId, Settings, TokenCounts};
 use domain::verdict::{Expected, Verdict};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
+
+pub use bundle::{
+    BundleContent, BundleFile, BundleProgress, BundleReport, BundleStep, BundleSummary, Divergence,
+    ExportFormat, ExportRequest, Exported, ImportRequest, Imported, Judgement, KeyTrust,
+    RerunReport, SignatureView, Signed, SignerRequest, VerifyRequest, WithheldRequest,
+};
+pub use release::{
+    Block, FormatState, FormattedFile, GateReport, Release, ReleaseView, SignOff, SignOffRequest,
+};
 
 /// An error as hosts receive it. A code exists only where the window branches on it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -148,6 +160,8 @@ pub struct SuiteView {
 pub enum SaveResult {
     Saved {
         file_hash: String,
+        /// What was written: the canonical form of what was given.
+        text: String,
     },
     /// Nothing was written: the file on disk is not the one that was read.
     Conflict {

@@ -7,6 +7,7 @@ import type { Messages } from '../messages/en';
 import { i18n } from '../messages/index.svelte';
 import { beginCase, deleteCase, editCase } from './casesActions';
 import { preferences } from './preferences.svelte';
+import { SCREENS } from './screens';
 import type { Studio } from './studio.svelte';
 import { FILTERS } from './table.svelte';
 
@@ -24,10 +25,11 @@ export type Command = {
 
 const focus = (selector: string) => document.querySelector<HTMLElement>(selector)?.focus();
 const hasTab = (studio: Studio) => studio.tab !== null;
+const atWorkbench = (studio: Studio) => hasTab(studio) && studio.screen === 'workbench';
 const hasCase = (studio: Studio) => selectedCase(studio) !== undefined;
 
 function selectedCase(studio: Studio) {
-  const id = studio.tab?.table.selected;
+  const id = studio.screen === 'workbench' ? studio.tab?.table.selected : null;
   return id == null ? undefined : studio.tab?.caseOf(id);
 }
 
@@ -44,10 +46,19 @@ const filterKeys: Command[] = FILTERS.map((filter, at) => {
     title: (m) => `${m.cases}: ${m[titles[at] ?? 'filterAll']}`,
     group: 'groupTable',
     keys: String(at + 1),
-    enabled: hasTab,
+    enabled: atWorkbench,
     run: (studio) => studio.tab?.table.setFilter(filter),
   };
 });
+
+const screenKeys: Command[] = SCREENS.map((screen) => ({
+  id: `screen-${screen.id}`,
+  title: (m) => m.goToScreen(screen.title(m)),
+  group: 'groupGeneral',
+  keys: screen.keys,
+  enabled: hasTab,
+  run: (studio) => studio.show(screen.id),
+}));
 
 export const commands: readonly Command[] = [
   {
@@ -80,6 +91,7 @@ export const commands: readonly Command[] = [
     enabled: (studio) => studio.tab?.session.busy ?? false,
     run: (studio) => void studio.cancel(),
   },
+  ...screenKeys,
   {
     id: 'history',
     title: (m) => m.history,
@@ -111,7 +123,7 @@ export const commands: readonly Command[] = [
     title: (m) => m.focusEditor,
     group: 'groupGeneral',
     keys: 'Alt+1',
-    enabled: hasTab,
+    enabled: atWorkbench,
     run: (studio) => studio.editor?.focus(),
   },
   {
@@ -119,7 +131,7 @@ export const commands: readonly Command[] = [
     title: (m) => m.focusTable,
     group: 'groupGeneral',
     keys: 'Alt+2',
-    enabled: hasTab,
+    enabled: atWorkbench,
     run: () => focus('[data-focus=cases]'),
   },
   {
@@ -127,7 +139,7 @@ export const commands: readonly Command[] = [
     title: (m) => m.focusTrace,
     group: 'groupGeneral',
     keys: 'Alt+3',
-    enabled: hasTab,
+    enabled: atWorkbench,
     run: () => focus('[data-focus=trace]'),
   },
   {
@@ -143,7 +155,7 @@ export const commands: readonly Command[] = [
     title: (m) => m.findInPolicy,
     group: 'groupEditor',
     keys: 'Ctrl+F',
-    enabled: hasTab,
+    enabled: atWorkbench,
     run: (studio) => studio.editor?.find(),
   },
   {
@@ -175,7 +187,7 @@ export const commands: readonly Command[] = [
     title: (m) => m.nextFlip,
     group: 'groupTable',
     keys: 'F8',
-    enabled: hasTab,
+    enabled: atWorkbench,
     run: (studio) => studio.tab?.table.moveToFlip(1),
   },
   {
@@ -183,7 +195,7 @@ export const commands: readonly Command[] = [
     title: (m) => m.previousFlip,
     group: 'groupTable',
     keys: 'Shift+F8',
-    enabled: hasTab,
+    enabled: atWorkbench,
     run: (studio) => studio.tab?.table.moveToFlip(-1),
   },
   {
@@ -191,7 +203,7 @@ export const commands: readonly Command[] = [
     title: (m) => m.focusFilter,
     group: 'groupTable',
     keys: '/',
-    enabled: hasTab,
+    enabled: atWorkbench,
     run: () => focus('[data-focus=filter]'),
   },
   ...filterKeys,
@@ -222,7 +234,7 @@ export const commands: readonly Command[] = [
     title: (m) => m.addCase,
     group: 'groupTable',
     keys: 'N',
-    enabled: hasTab,
+    enabled: atWorkbench,
     run: (studio) => beginCase(studio),
   },
   {
@@ -238,7 +250,7 @@ export const commands: readonly Command[] = [
     title: (m) => m.regroup,
     group: 'groupTable',
     keys: 'G',
-    enabled: hasTab,
+    enabled: atWorkbench,
     run: (studio) => studio.tab?.table.regroup(),
   },
   {

@@ -18,6 +18,7 @@ import type {
   RunView,
   SuiteView,
 } from '../lib/types';
+import { ReleaseDesk } from './release.svelte';
 import { RunSession } from './run.svelte';
 import { CaseTable, type TableSource } from './table.svelte';
 
@@ -54,6 +55,7 @@ export class PolicyTab {
   readonly effort = $derived(this.chosenEffort ?? this.analysis.effort);
   readonly session = new RunSession();
   readonly table: CaseTable;
+  readonly desk: ReleaseDesk;
   readonly cases = $derived(new Map(this.suite.cases.map((item) => [item.id, item])));
 
   /** The editor's state while another policy is in front: undo history, selection. */
@@ -68,6 +70,7 @@ export class PolicyTab {
   constructor(root: string, document: PolicyDocument) {
     this.root = root;
     this.name = document.name;
+    this.desk = new ReleaseDesk(document.name);
     this.#read(document);
     const draft = readDraft(root, document.name);
     this.draftRestored = draft !== null && lines(draft.text) !== lines(document.text);
@@ -145,24 +148,26 @@ export class PolicyTab {
     }
   }
 
-  async save(): Promise<boolean> {
-    if (this.saving || this.conflict) return false;
+  /** Returns the canonical text to show instead of the one that was saved, if it differs. */
+  async save(): Promise<string | null> {
+    if (this.saving || this.conflict) return null;
     const text = this.text;
     this.saving = true;
     try {
       const result = await api.savePolicy(this.name, text, this.fileHash);
       if (result.kind === 'conflict') {
         this.conflict = { text: result.disk_text, hash: result.disk_hash };
-        return false;
+        return null;
       }
       this.fileHash = result.file_hash;
-      this.savedText = text;
+      this.savedText = result.text;
       this.failure = null;
       this.#keepDraft();
-      return true;
+      // What was typed meanwhile is newer than what was saved.
+      return this.dirty && this.text === text ? result.text : null;
     } catch (thrown) {
       this.failure = asFailure(thrown);
-      return false;
+      return null;
     } finally {
       this.saving = false;
     }

@@ -4,7 +4,16 @@ import { i18n, type Language } from '../messages/index.svelte';
 
 export type Theme = 'system' | 'light' | 'dark';
 
-type Stored = { theme: Theme; language: Language; editorShare: number; traceShare: number };
+/** Who signed off last here; offered again the next time. */
+export type Signer = { name: string; role: string; key: string };
+
+type Stored = {
+  theme: Theme;
+  language: Language;
+  editorShare: number;
+  traceShare: number;
+  signer: Signer;
+};
 
 const KEY = 'touchstone.preferences';
 
@@ -18,6 +27,7 @@ function load(): Stored {
     language: systemLanguage(),
     editorShare: 0.4,
     traceShare: 0.42,
+    signer: { name: '', role: '', key: '' },
   };
   try {
     return { ...fallback, ...(JSON.parse(localStorage.getItem(KEY) ?? '{}') as Partial<Stored>) };
@@ -31,6 +41,7 @@ class Preferences {
   theme = $state<Theme>(this.#stored.theme);
   editorShare = $state(this.#stored.editorShare);
   traceShare = $state(this.#stored.traceShare);
+  signer = $state.raw<Signer>(this.#stored.signer);
 
   constructor() {
     i18n.language = this.#stored.language;
@@ -64,6 +75,11 @@ class Preferences {
     this.#keep();
   }
 
+  setSigner(signer: Signer) {
+    this.signer = signer;
+    this.#keep();
+  }
+
   #apply() {
     const root = document.documentElement;
     if (this.theme === 'system') delete root.dataset.theme;
@@ -78,6 +94,7 @@ class Preferences {
       language: i18n.language,
       editorShare: this.editorShare,
       traceShare: this.traceShare,
+      signer: this.signer,
     };
     try {
       localStorage.setItem(KEY, JSON.stringify(stored));

@@ -3,6 +3,7 @@
 // when the model runs.
 
 import * as api from '$api';
+import { tick } from 'svelte';
 import { asFailure } from '../lib/failure';
 import type {
   Case,
@@ -17,6 +18,7 @@ import type {
 import { i18n } from '../messages/index.svelte';
 import { notices } from './notices.svelte';
 import { PolicyTab } from './policy.svelte';
+import type { Screen } from './screens';
 
 const TYPING_DELAY_MS = 300;
 
@@ -37,6 +39,7 @@ export class Studio {
   tabs = $state.raw<ReadonlyMap<string, PolicyTab>>(new Map());
   activeName = $state<string | null>(null);
   overlay = $state<Overlay>(null);
+  screen = $state<Screen>('workbench');
   /** The case in the inspector: one of the suite, or a new one. */
   editing = $state.raw<{ item: Case; isNew: boolean } | null>(null);
   editor: EditorHandle | null = null;
@@ -60,6 +63,18 @@ export class Studio {
     } catch (thrown) {
       this.failure = asFailure(thrown);
     }
+  }
+
+  show(screen: Screen) {
+    this.screen = screen;
+    this.overlay = null;
+  }
+
+  /** Lists these cases of a run in the Workbench, and says why. */
+  async showCases(tab: PolicyTab, run: RunId, reason: string, cases: readonly string[]) {
+    await this.viewRun(tab, run);
+    tab.table.setOnly({ reason, cases: new Set(cases) });
+    this.show('workbench');
   }
 
   async openFolder() {
@@ -139,8 +154,12 @@ export class Studio {
   }
 
   async save(tab: PolicyTab) {
-    if (tab.conflict) this.overlay = 'conflict';
-    else await tab.save();
+    if (tab.conflict) {
+      this.overlay = 'conflict';
+      return;
+    }
+    const canonical = await tab.save();
+    if (canonical !== null) this.#showText(tab, canonical);
   }
 
   async setBaseline(tab: PolicyTab, run: RunId | null) {
@@ -165,8 +184,8 @@ export class Studio {
       if (!view) return;
       tab.viewing = view;
     }
-    this.overlay = null;
-    tab.table.regroup();
+    this.show('workbench');
+    tab.table.setOnly(null);
   }
 
   backToCurrent(tab: PolicyTab) {
@@ -179,6 +198,7 @@ export class Studio {
     const text = await this.#attempt(() => api.restore(run));
     if (text == null) return;
     this.overlay = null;
+    await this.#atWorkbench();
     this.#showText(tab, text);
     this.editor?.focus();
     notices.show(i18n.m.restored(run));
@@ -214,7 +234,8 @@ export class Studio {
     }
   }
 
-  goToClause(id: string) {
+  async goToClause(id: string) {
+    await this.#atWorkbench();
     const clause = this.tab?.analysis.clauses.find((candidate) => candidate.id === id);
     if (clause) this.editor?.goToLines(clause.line_start, clause.line_end);
   }
@@ -229,6 +250,13 @@ export class Studio {
     tab.keepMine();
     this.overlay = null;
     notices.show(i18n.m.keptMine);
+  }
+
+  /** The editor is there once the Workbench has been drawn. */
+  async #atWorkbench() {
+    if (this.screen === 'workbench') return;
+    this.show('workbench');
+    await tick();
   }
 
   async #enter(open: () => Promise<WorkspaceView>) {

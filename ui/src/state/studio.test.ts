@@ -53,10 +53,19 @@ it('keeps unsaved text over a restart, until it is saved', async () => {
   expect(second.tab.text).toBe(edited);
   expect(second.tab.dirty).toBe(true);
   expect(second.tab.conflict).toBeNull();
-  expect(await second.tab.save()).toBe(true);
+  expect(await second.tab.save()).toBeNull();
   expect(second.tab.dirty).toBe(false);
   expect(readDraft(ROOT, 'tobacco')).toBeNull();
   expect(simulation.policy('tobacco').text).toBe(edited);
+});
+
+it('shows the canonical form of what was saved', async () => {
+  const { studio, tab } = await open();
+  studio.edited(tab, `${edited.trimEnd()}\n\n\n`);
+  await studio.save(tab);
+  expect(tab.text).toBe(`${edited.trimEnd()}\n`);
+  expect(tab.dirty).toBe(false);
+  expect(readDraft(ROOT, 'tobacco')).toBeNull();
 });
 
 it('asks about a draft whose file has changed since', async () => {
@@ -88,7 +97,7 @@ it('never overwrites either side of a conflict silently', async () => {
   expect(simulation.policy('tobacco').text).toContain('Theirs.');
   studio.keepMine(tab);
   expect(tab.dirty).toBe(true);
-  expect(await tab.save()).toBe(true);
+  expect(await tab.save()).toBeNull();
   expect(simulation.policy('tobacco').text).toBe(edited);
 });
 
@@ -96,7 +105,7 @@ it('notices on saving what the watcher missed, and takes theirs', async () => {
   const { studio, tab } = await open();
   studio.edited(tab, edited);
   simulation.policy('tobacco').text = `${tobacco}\nTheirs.\n`;
-  expect(await tab.save()).toBe(false);
+  expect(await tab.save()).toBeNull();
   expect(tab.conflict?.text).toContain('Theirs.');
   studio.takeTheirs(tab);
   expect(tab.text).toContain('Theirs.');

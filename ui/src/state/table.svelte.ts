@@ -10,6 +10,9 @@ export type Sort = { column: Column; descending: boolean };
 export type Group = 'flips' | 'rest';
 export type Item = { kind: 'group'; group: Group; count: number } | { kind: 'case'; id: string };
 
+/** Some cases alone, and why: those behind a gate, for instance. */
+export type Only = { reason: string; cases: ReadonlySet<string> };
+
 export type TableSource = {
   readonly rows: readonly CaseRow[];
   readonly running: boolean;
@@ -69,12 +72,13 @@ function sorted(rows: CaseRow[], sort: Sort | null): CaseRow[] {
 export class CaseTable {
   filter = $state<Filter>('all');
   query = $state('');
+  only = $state.raw<Only | null>(null);
   sort = $state.raw<Sort | null>(null);
   items = $state.raw<readonly Item[]>([]);
   selected = $state<string | null>(null);
 
   /** Not every case is listed. */
-  readonly narrowed = $derived(this.filter !== 'all' || this.query !== '');
+  readonly narrowed = $derived(this.filter !== 'all' || this.query !== '' || this.only !== null);
 
   #source: TableSource;
   readonly counts: Record<Filter, number> = $derived.by(() => this.#count());
@@ -94,6 +98,16 @@ export class CaseTable {
   setQuery(query: string) {
     this.query = query;
     this.regroup();
+  }
+
+  setOnly(only: Only | null) {
+    this.only = only;
+    if (only) {
+      this.filter = 'all';
+      this.query = '';
+    }
+    this.regroup();
+    if (only) this.selected = this.#ids()[0] ?? null;
   }
 
   toggleSort(column: Column) {
@@ -163,6 +177,7 @@ export class CaseTable {
     if (!this.items.some((item) => item.kind === 'case' && item.id === id)) {
       this.filter = 'all';
       this.query = '';
+      this.only = null;
       this.regroup();
     }
     this.selected = id;
@@ -173,6 +188,7 @@ export class CaseTable {
   }
 
   #shows(row: CaseRow): boolean {
+    if (this.only && !this.only.cases.has(row.case)) return false;
     if (!matches(this.filter, row, this.#source.running)) return false;
     const words = this.query.toLowerCase().split(/\s+/).filter(Boolean);
     if (words.length === 0) return true;
@@ -191,6 +207,7 @@ export class CaseTable {
     const counts = { all: 0, flipped: 0, wrong: 0, near: 0, running: 0 };
     const running = this.#source.running;
     for (const row of this.#source.rows) {
+      if (this.only && !this.only.cases.has(row.case)) continue;
       for (const filter of FILTERS) if (matches(filter, row, running)) counts[filter]++;
     }
     return counts;

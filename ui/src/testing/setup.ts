@@ -20,3 +20,6 @@ vi.stubGlobal(
 
 Element.prototype.scrollIntoView ??= () => undefined;
 Range.prototype.getClientRects ??= () => [] as unknown as DOMRectList;
+HTMLDialogElement.prototype.showModal ??= function (this: HTMLDialogElement) {
+  this.open = true;
+};

@@ -101,7 +101,7 @@ fn replacing_leaves_every_other_byte_and_unknown_fields() {
         edited,
         SUITE.replace(
             "{\"content\":\"one\",   \"id\":\"a\", \"severity\": 3}",
-            "{\"content\": \"uno\", \"id\": \"a\", \"severity\": 3, \"kind\": \"user_input\", \"expected\": \"violates\"}"
+            "{\"id\": \"a\", \"content\": \"uno\", \"kind\": \"user_input\", \"expected\": \"violates\", \"severity\": 3}"
         )
     );
 }

@@ -35,9 +35,29 @@ async fn a_save_replaces_what_was_read() {
     assert_eq!(
         saved,
         SaveResult::Saved {
-            file_hash: reopened.file_hash
+            file_hash: reopened.file_hash.clone(),
+            text: edited.clone(),
         }
     );
+    // Another order of keys and white space at the ends are the same policy.
+    let loose = edited
+        .replace("effort: low\n", "")
+        .replacen("id:", "effort: low\nid:", 1)
+        + "\n\n";
+    let result = space
+        .studio
+        .save_policy("tobacco", &loose, &reopened.file_hash)
+        .await
+        .unwrap();
+    assert_eq!(result, saved);
+    // What is no policy yet is kept as it was typed.
+    let broken = "---\nid: [\n---\n\n";
+    let result = space
+        .studio
+        .save_policy("tobacco", broken, &reopened.file_hash)
+        .await
+        .unwrap();
+    assert!(matches!(result, SaveResult::Saved { text, .. } if text == broken));
 }
 
 #[tokio::test]

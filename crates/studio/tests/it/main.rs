@@ -2,11 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod bundles;
 mod documents;
 mod errors;
 mod evaluate;
+mod gates;
 mod history;
 mod killed;
 mod pebble;
+mod releases;
+mod schemas;
 mod support;
 mod watch;

@@ -4,16 +4,23 @@
 
 import type * as real from '../../api';
 import type {
+  BundleProgress,
   Case,
   CaseRow,
   EvaluateRequest,
+  Exported,
+  ExportRequest,
   PolicyDocument,
   Progress,
+  Release,
+  ReleaseView,
   RunEvent,
   RunId,
   RunSummary,
   RunView,
   SaveResult,
+  SignOff,
+  SignOffRequest,
   SuiteEdit,
   SuiteSaved,
   SuiteView,
@@ -31,6 +38,7 @@ import {
   judge,
   wordDiff,
 } from './judge';
+import { releaseViewOf } from './release';
 import type { SamplePolicy } from './samples';
 import { beginRun, fail, simulation, type Going, type Run } from './simulation';
 
@@ -211,8 +219,9 @@ export async function savePolicy(
   if (hash(policy.text) !== baseHash) {
     return later({ kind: 'conflict', disk_text: policy.text, disk_hash: hash(policy.text) });
   }
-  policy.text = text;
-  return later({ kind: 'saved', file_hash: hash(text) });
+  // As much of the canonical form as a test needs: no blank lines at the end.
+  policy.text = text.replace(/\n{2,}$/, '\n');
+  return later({ kind: 'saved', file_hash: hash(policy.text), text: policy.text });
 }
 
 export async function editSuite(
@@ -407,12 +416,75 @@ export async function selectModel(id: string) {
   return workspace();
 }
 
+export async function releaseView(policy: string): Promise<ReleaseView> {
+  return later(releaseViewOf(simulation.policy(policy)));
+}
+
+export async function release(
+  policy: string,
+  version: string,
+  changeLog: string,
+): Promise<Release> {
+  const view = releaseViewOf(simulation.policy(policy));
+  if (!view.run || view.blocks.length > 0) fail('input', 'Not every gate is met.');
+  const made: Release = {
+    policy,
+    version,
+    run: view.run.run,
+    revision: view.run.revision,
+    change_log: changeLog,
+    gates: view.report?.results ?? [],
+    released_at_ms: Date.now(),
+    sign_offs: [],
+  };
+  simulation.releases.unshift(made);
+  return later(made);
+}
+
+export async function signOff({ run, ...by }: SignOffRequest): Promise<SignOff[]> {
+  const signOffs = simulation.signOffs.get(run) ?? [];
+  signOffs.push({ ...by, signed_at_ms: Date.now() });
+  simulation.signOffs.set(run, signOffs);
+  return later(signOffs);
+}
+
+export async function exportBundle(
+  request: ExportRequest,
+  onProgress: (progress: BundleProgress) => void,
+): Promise<Exported> {
+  if (simulation.exports.some((made) => made.out === request.out) && !request.overwrite)
+    fail('input', `${request.out} exists. Allow to replace it, or choose another name.`);
+  for (const step of ['reading', 'packing', 'signing', 'writing'] as const) {
+    onProgress({ step, done: 28, total: 56 });
+    await later(null);
+  }
+  simulation.exports.push(request);
+  return {
+    path: `${root}/${request.out}`,
+    run: request.run ?? 0,
+    format: request.format,
+    sha256: request.format === 'bundle' ? hash(request.out).repeat(8) : null,
+    bytes: 48_213,
+    cases: 56,
+    key_ids: request.signers.map((signer) => hash(signer.key_file)),
+    salt_file: request.content === 'withheld' ? `${root}/${request.out}.salt` : null,
+  };
+}
+
 export async function watch(onEvent: (event: WorkspaceEvent) => void) {
   simulation.tell = onEvent;
 }
 
 export async function pickFolder(): Promise<string | null> {
   return later(null);
+}
+
+export async function pickFile(): Promise<string | null> {
+  return later('/keys/mara.key.pem');
+}
+
+export async function pickTarget(name: string): Promise<string | null> {
+  return later(`/srv/out/${name}`);
 }
 
 // The compiler holds both back ends to one shape.
@@ -435,6 +507,12 @@ export async function pickFolder(): Promise<string | null> {
   setBaseline,
   restore,
   selectModel,
+  releaseView,
+  release,
+  signOff,
+  exportBundle,
   watch,
   pickFolder,
+  pickFile,
+  pickTarget,
 }) satisfies typeof real;

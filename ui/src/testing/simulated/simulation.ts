@@ -2,10 +2,15 @@
 
 import type {
   CaseRow,
+  ExportRequest,
   Failure,
+  GateResult,
+  Problem,
+  Release,
   RunEvent,
   RunId,
   RunSummary,
+  SignOff,
   WorkspaceEvent,
 } from '../../lib/types';
 import { analysisOf, figuresOf, hash, judge } from './judge';
@@ -31,6 +36,12 @@ class Simulation {
   evaluateFailure: Failure | null = null;
   suiteProblems = query.has('problems');
   unreadable: string | null = query.get('unreadable');
+  /** What the gates come to, where a test says so. */
+  gates: GateResult[] | null = null;
+  gateProblems: Problem[] = [];
+  releases: Release[] = [];
+  signOffs = new Map<RunId, SignOff[]>();
+  exports: ExportRequest[] = [];
   badDatabase = query.has('bad-database');
   going: Going | null = null;
   watching: string | null = null;
@@ -42,6 +53,11 @@ class Simulation {
     this.policies = samples(Number(query.get('cases') ?? 56));
     this.runs = [];
     this.baselines = new Map();
+    this.gates = null;
+    this.gateProblems = [];
+    this.releases = [];
+    this.signOffs = new Map();
+    this.exports = [];
     this.evaluateFailure = null;
     this.suiteProblems = query.has('problems');
     this.unreadable = null;

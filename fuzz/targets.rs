@@ -1,0 +1,170 @@
+//! What each reader of strangers' bytes must hold, whatever the bytes are. `cargo fuzz` and
+//! the bounded run of the tests call the same functions; a broken promise is a panic.
+
+use bundle::{Manifest, archive};
+use domain::case::{self, parse_suite, to_line};
+use domain::policy::{self, OutputContract, OutputKind};
+use domain::verdict::{Expected, Verdict, read};
+
+/// The names of the targets, with their functions.
+pub const TARGETS: [(&str, fn(&[u8])); 4] = [
+    ("bundle", bundle),
+    ("suite", suite),
+    ("policy", policy),
+    ("reply", reply),
+];
+
+/// A bundle. Random bytes end at the first checksum, so the first byte chooses how deep to
+/// begin: at the packed file, at the archive in it, or at one file of a sound bundle whose
+/// manifest is made to agree.
+pub fn bundle(data: &[u8]) {
+    let Some((mode, rest)) = data.split_first() else {
+        return;
+    };
+    let packed = match mode % 3 {
+        0 => rest.to_vec(),
+        1 => archive::compress(rest).expect("compressed in memory"),
+        _ => match one_file_replaced(rest) {
+            Some(packed) => packed,
+            None => return,
+        },
+    };
+    let Ok(read) = bundle::read(&packed) else {
+        return;
+    };
+    let again = read.to_bytes().expect("what was read can be written");
+    assert_eq!(bundle::read(&again).as_ref(), Ok(&read));
+    let _ = read.contradictions();
+    let _ = read.signers();
+    let _ = read.out_of_force(0);
+}
+
+const SOUND: &[u8] = include_bytes!("sound.tar.gz");
+
+fn one_file_replaced(data: &[u8]) -> Option<Vec<u8>> {
+    let (at, content) = data.split_first()?;
+    let mut files = archive::unpack(SOUND).ok()?;
+    let at = usize::from(*at) % files.len();
+    files[at].1 = content.to_vec();
+    if at > 0 {
+        let mut manifest: Manifest = serde_json::from_slice(&files[0].1).ok()?;
+        let path = files[at].0.clone();
+        for entry in &mut manifest.files {
+            if entry.path == path {
+                entry.bytes = content.len() as u64;
+                entry.sha256 = domain::hex_digest(content);
+            }
+        }
+        files[0].1 = serde_json::to_vec_pretty(&manifest).ok()?;
+        files[0].1.push(b'\n');
+    }
+    let files = files
+        .iter()
+        .map(|(path, bytes)| (path.as_str(), &bytes[..]));
+    archive::pack(files).ok()
+}
+
+/// A suite file: what is read of it is written and read again as it was, and editing one case
+/// leaves the others.
+pub fn suite(data: &[u8]) {
+    let (cases, problems) = parse_suite(data);
+    let lines = data.split(|byte| *byte == b'\n').count();
+    assert!(
+        problems
+            .iter()
+            .all(|problem| (1..=lines as u32).contains(&problem.line))
+    );
+    let written: String = cases.iter().map(|case| to_line(case) + "\n").collect();
+    let (again, problems) = parse_suite(written.as_bytes());
+    assert_eq!(again, cases);
+    assert!(problems.is_empty(), "{problems:?}");
+    if let (Ok(text), Some(first)) = (std::str::from_utf8(data), cases.first()) {
+        let removed = case::edit_suite(text, Some(&first.id), None).expect("the case is there");
+        let left = parse_suite(removed.as_bytes()).0;
+        assert!(
+            left.iter()
+                .all(|case| cases.contains(case) || case.id == first.id)
+        );
+        let replaced = case::edit_suite(text, Some(&first.id), Some(first)).expect("it is there");
+        assert_eq!(parse_suite(replaced.as_bytes()).0, cases);
+    }
+}
+
+/// A policy file: places lie within it, and what the model reads of it is stable.
+pub fn policy(data: &[u8]) {
+    let lines = data.split(|byte| *byte == b'\n').count() as u32 + 1;
+    let within = |line: u32| (1..=lines).contains(&line);
+    match policy::parse(data) {
+        Err(error) => assert!(error.line.is_none_or(within) && !error.message.is_empty()),
+        Ok(read) => {
+            assert!(!read.body.is_empty() && read.revision.0.len() == 64);
+            assert!(read.warnings.iter().all(|(line, _)| within(*line)));
+            for clause in &read.clauses {
+                assert!(within(clause.line_start) && clause.line_start <= clause.line_end);
+            }
+            assert_eq!(policy::parse(data).as_ref(), Ok(&read));
+        }
+    }
+    if let Ok(text) = std::str::from_utf8(data) {
+        let _ = policy::clauses(text);
+        assert!(policy::lint(text).iter().all(|(line, _)| within(*line)));
+    }
+}
+
+/// A reply: unparsed with a reason or a verdict whose label lies on its side; never both.
+pub fn reply(data: &[u8]) {
+    let Some((kind, answer)) = data.split_first() else {
+        return;
+    };
+    let Ok(answer) = std::str::from_utf8(answer) else {
+        return;
+    };
+    let contract = contract(*kind);
+    let reading = read(&contract, answer);
+    assert_eq!(
+        reading.verdict == Verdict::Unparsed,
+        reading.unparsed_reason.is_some()
+    );
+    if let Some(label) = &reading.label
+        && let Some((_, side)) = contract.labels.iter().find(|(known, _)| known == label)
+    {
+        assert!(reading.verdict.is(*side), "{answer:?}: {reading:?}");
+    }
+    let clauses = policy::clauses("# P\n\n- **T1** a\n- **T1.a** b\n- **2.1** c\n");
+    let units = answer.encode_utf16().count() as u32;
+    for citation in domain::citation::find(answer, &clauses) {
+        assert!(citation.start < citation.end && citation.end <= units);
+    }
+}
+
+fn contract(kind: u8) -> OutputContract {
+    let labels = |pairs: &[(&str, Expected)]| {
+        let owned = pairs
+            .iter()
+            .map(|(label, side)| ((*label).to_owned(), *side));
+        owned.collect()
+    };
+    let (violates, safe) = (Expected::Violates, Expected::Safe);
+    let (kind, labels) = match kind % 5 {
+        0 => (
+            OutputKind::Label,
+            labels(&[("VIOLATES", violates), ("SAFE", safe)]),
+        ),
+        1 => (
+            OutputKind::Label,
+            labels(&[
+                ("SP0", safe),
+                ("SP2", violates),
+                ("SP2.a", violates),
+                ("SP", violates),
+            ]),
+        ),
+        2 => (OutputKind::Binary, Vec::new()),
+        3 => (OutputKind::Json, Vec::new()),
+        _ => (
+            OutputKind::Label,
+            labels(&[("违规", violates), ("安全", safe)]),
+        ),
+    };
+    OutputContract { kind, labels }
+}

@@ -1,0 +1,17 @@
+// The window's screens, once: the top bar lists them, the keyboard and the palette switch
+// between them. A new screen is a line here and a component in App.svelte.
+
+import type { IconName } from '../components/Icon.svelte';
+import type { Messages } from '../messages/en';
+
+export type Screen = 'workbench' | 'release';
+
+export const SCREENS: readonly {
+  id: Screen;
+  title: (m: Messages) => string;
+  icon: IconName;
+  keys: string;
+}[] = [
+  { id: 'workbench', title: (m) => m.workbench, icon: 'pencil', keys: 'Ctrl+1' },
+  { id: 'release', title: (m) => m.release, icon: 'seal', keys: 'Ctrl+2' },
+];

@@ -1,0 +1,4 @@
+// This file was generated.
+
+
+export type BundleContent = "full" | "withheld";

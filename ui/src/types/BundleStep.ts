@@ -1,0 +1,4 @@
+// This file was generated.
+
+
+export type BundleStep = "reading" | "packing" | "signing" | "writing" | "checking" | "judging";
