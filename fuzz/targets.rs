@@ -6,8 +6,10 @@ use domain::case::{self, parse_suite, to_line};
 use domain::policy::{self, OutputContract, OutputKind};
 use domain::verdict::{Expected, Verdict, read};
 
-/// The names of the targets, with their functions.
-pub const TARGETS: [(&str, fn(&[u8])); 4] = [
+pub type Target = fn(&[u8]);
+
+/// The targets by their names.
+pub const TARGETS: [(&str, Target); 4] = [
     ("bundle", bundle),
     ("suite", suite),
     ("policy", policy),

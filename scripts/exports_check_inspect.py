@@ -13,7 +13,7 @@ os.chdir(work)
 
 from inspect_ai import eval as evaluate  # noqa: E402
 from inspect_ai.dataset import json_dataset  # noqa: E402
-from inspect_ai.model import ModelOutput, get_model  # noqa: E402
+from inspect_ai.model import ModelOutput, ModelUsage, get_model  # noqa: E402
 
 VERSION = importlib.metadata.version("inspect-ai")
 
@@ -42,11 +42,15 @@ for policy in policies:
         assert user.text == user_text(case["content"]), case["id"]
         assert sample.metadata["expected"] == case["expected"]
 
-    outputs = [ModelOutput.from_content("mockllm/model", f"{sample.target[0]} T1") for sample in dataset]
-    outputs[0] = ModelOutput.from_content("mockllm/model", "I cannot say.")
+    answers = [f"{sample.target[0]} T1" for sample in dataset]
+    answers[0] = "I cannot say."
+    outputs = [ModelOutput.from_content("mockllm/model", answer) for answer in answers]
+    for output in outputs:
+        # Stated, so that no vocabulary is fetched to count it.
+        output.usage = ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)
     model = get_model("mockllm/model", custom_outputs=outputs)
-    [log] = evaluate(str(folder / "task.py"), model=model, display="none", max_connections=1)
-    assert log.status == "success", log.error
+    [log] = evaluate(f"{policy}-inspect/task.py", model=model, display="none", max_samples=1)
+    assert log.status == "success", log.error and log.error.message
     right = sum(
         score.value == "C" for sample in log.samples for score in sample.scores.values()
     )

@@ -71,13 +71,20 @@ async fn one(args: &CheckArgs, studio: &Studio, policy: &str) -> Result<GateRepo
         studio: studio.clone(),
     };
     studio.check_suite_whole(policy)?;
-    let mut baseline = args.baseline.map(RunId);
-    if let Some(other) = &args.against {
-        baseline = before(&opened, other, args).await?.or(baseline);
-    }
+    let before = match &args.against {
+        Some(other) => Some(before(&opened, other, args).await?),
+        None => None,
+    };
     let request = request(&opened, &opened.policy_file, args.effort)?;
     let (view, _) = evaluate(&opened, Job::Evaluate(Box::new(request))).await?;
-    studio.gate_report(view.summary.run, baseline).await
+    let run = view.summary.run;
+    let baseline = match before {
+        Some(Some(before)) => Some(before),
+        // A policy that is new has nothing to regress from: it is its own baseline.
+        Some(None) => Some(run),
+        None => args.baseline.map(RunId),
+    };
+    studio.gate_report(run, baseline).await
 }
 
 /// The run of another workspace's text of the policy over this workspace's suite; nothing
@@ -92,7 +99,7 @@ async fn before(opened: &Opened, other: &Path, args: &CheckArgs) -> Result<Optio
     let file = other.join("policies").join(format!("{}.md", opened.policy));
     if !file.is_file() {
         eprintln!(
-            "warning: {} does not exist: {} has no baseline",
+            "warning: {} does not exist: {} is new and has nothing to regress from",
             file.display(),
             opened.policy
         );

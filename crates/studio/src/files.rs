@@ -49,11 +49,11 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     // A link stays a link: what it points to is replaced.
     let target: PathBuf = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let fault = |error: std::io::Error| Failure::file(path, "written", &error);
-    // A bare name has an empty parent, which no system call takes for the current folder.
-    let folder = match target.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
+    // A name alone lies in the current folder.
+    let folder = target
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
     // Hidden, so that neither the watcher nor a listing takes it for a policy.
     builder.prefix(".touchstone-").suffix(".tmp");
@@ -91,6 +91,14 @@ mod tests {
         write(&path, b"two").expect("replaced");
         assert_eq!(read(&path).expect("read"), Some(b"two".to_vec()));
         assert_eq!(fs::read_dir(folder.path()).expect("list").count(), 1);
+    }
+
+    #[test]
+    fn a_name_alone_lies_in_the_current_folder() {
+        let name = format!("written-{}.tmp", std::process::id());
+        write_whole(Path::new(&name), "one").expect("created");
+        assert_eq!(fs::read(&name).expect("there"), b"one");
+        fs::remove_file(&name).expect("removed");
     }
 
     #[test]

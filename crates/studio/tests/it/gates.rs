@@ -101,9 +101,9 @@ async fn what_is_wrong_with_the_file_is_named_with_its_line() {
 
 #[tokio::test]
 async fn an_unfinished_run_and_a_broken_suite_say_nothing() {
-    let space = crate::support::slow(Duration::from_millis(1)).await;
+    let space = crate::support::slow(Duration::from_millis(40)).await;
     gates(&space, "[gates]\nrecall_min = 0\n");
-    let events = space.cancelled_after(POLICY, 2).await;
+    let events = space.cancelled_after(POLICY, 1).await;
     let Some(RunEvent::Cancelled { run: Some(run) }) = events.last() else {
         panic!("not interrupted: {events:?}");
     };
