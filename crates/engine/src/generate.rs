@@ -15,7 +15,7 @@ use crate::sampling::Sampler;
 use crate::vocabulary::{Piece, Vocabulary};
 use crate::weights::Weights;
 use crate::{
-    Cancel, Channel, Event, Finish, GenerateError, LoadError, ModelInfo, Prefix, Reply, Request,
+    Cancel, Channel, Event, Finish, GenerateError, Incoming, LoadError, ModelInfo, Prefix, Reply,
 };
 
 /// Replies under way at once. More share each pass over the weights; fewer let the first
@@ -38,9 +38,9 @@ struct Cached {
 }
 
 /// A request under way.
-struct Active<'a> {
+struct Active {
     index: usize,
-    request: &'a Request,
+    incoming: Incoming,
     kv: Kv,
     /// Tokens not computed yet: the rest of the prompt, or the token chosen last.
     pending: Vec<u32>,
@@ -111,7 +111,7 @@ impl Loaded {
     pub(crate) fn generate(
         &self,
         prefix: &Prefix,
-        requests: &[Request],
+        next: &mut dyn FnMut() -> Option<Incoming>,
         cancel: &Cancel,
         on_event: &mut dyn FnMut(Event),
     ) -> Result<(), GenerateError> {
@@ -119,14 +119,16 @@ impl Loaded {
         let mut cached = self.prefix.lock().unwrap_or_else(PoisonError::into_inner);
         self.prepare(&mut cached, prefix, cancel, on_event)?;
         let shared = &cached.kv;
-        let mut waiting = requests.iter().enumerate();
-        let mut active: Vec<Active<'_>> = Vec::new();
+        let mut begun = 0;
+        let mut active: Vec<Active> = Vec::new();
         loop {
+            active.retain(|a| !a.incoming.cancel.is_cancelled());
             while active.len() < self.active_max {
-                let Some((index, request)) = waiting.next() else {
+                let Some(incoming) = next() else {
                     break;
                 };
-                active.extend(self.admit(index, request, shared, on_event));
+                active.extend(self.admit(begun, incoming, shared, on_event));
+                begun += 1;
             }
             if active.is_empty() {
                 return Ok(());
@@ -183,18 +185,19 @@ impl Loaded {
     }
 
     /// Begins a request, or finishes it at once where it cannot begin.
-    fn admit<'a>(
+    fn admit(
         &self,
         index: usize,
-        request: &'a Request,
+        incoming: Incoming,
         shared: &Kv,
         on_event: &mut dyn FnMut(Event),
-    ) -> Option<Active<'a>> {
+    ) -> Option<Active> {
+        let request = &incoming.request;
+        let tokens_max = request.tokens_max;
         let encoded = harmony::user(&self.vocabulary, &request.user);
         let pending = encoded.clone().unwrap_or_default();
         let active = Active {
             index,
-            request,
             kv: Kv::new(&self.model.config),
             prompt_tokens: shared.len() + pending.len(),
             pending,
@@ -203,6 +206,7 @@ impl Loaded {
             margin: Margin::new(&request.alternatives),
             sampler: Sampler::new(request.sampling),
             started: Instant::now(),
+            incoming,
         };
         let context = self.model.config.context;
         let refused = match encoded {
@@ -211,7 +215,7 @@ impl Loaded {
                 prompt_tokens: active.prompt_tokens as u32,
                 context_tokens: context as u32,
             }),
-            Ok(_) if request.tokens_max == 0 => Some(Finish::Length),
+            Ok(_) if tokens_max == 0 => Some(Finish::Length),
             Ok(_) => None,
         };
         match refused {
@@ -228,7 +232,7 @@ impl Loaded {
     fn step(
         &self,
         shared: &Kv,
-        active: &mut Vec<Active<'_>>,
+        active: &mut Vec<Active>,
         cancel: &Cancel,
         on_event: &mut dyn FnMut(Event),
     ) -> Result<(), GenerateError> {
@@ -282,7 +286,7 @@ impl Loaded {
     /// Chooses a reply's next token and reads it; says whether the reply has ended.
     fn advance(
         &self,
-        a: &mut Active<'_>,
+        a: &mut Active,
         logits: &[f32],
         shared: &Kv,
         on_event: &mut dyn FnMut(Event),
@@ -304,7 +308,9 @@ impl Loaded {
         let room = self.model.config.context - shared.len() - a.kv.len();
         let finish = match step.finish {
             Some(finish) => Some(finish),
-            None if a.generated >= a.request.tokens_max || room == 0 => Some(Finish::Length),
+            None if a.generated >= a.incoming.request.tokens_max || room == 0 => {
+                Some(Finish::Length)
+            }
             None => None,
         };
         a.pending.push(token);
@@ -323,7 +329,7 @@ impl Loaded {
     }
 }
 
-impl Active<'_> {
+impl Active {
     fn finish(&self, finish: Finish, shared: &Kv, on_event: &mut dyn FnMut(Event)) {
         let reply = Reply {
             analysis: self.parser.text(Channel::Analysis).unwrap_or_default(),
