@@ -1,6 +1,7 @@
 //! The pipeline that the window and the command line share: open a workspace,
 //! evaluate a policy over its suite, compare runs, keep files safe.
 
+mod classify;
 mod compare;
 mod documents;
 mod evaluate;
@@ -18,6 +19,7 @@ pub mod view;
 mod watch;
 mod workspace;
 
+pub use classify::Classifier;
 pub use studio::{BadDatabase, Options, Record, RecordedCase, Studio, Timing};
 pub use watch::Watch;
 

@@ -11,9 +11,10 @@ use crate::order;
 use crate::studio::{Studio, now_ms};
 use crate::turns::Turn;
 use crate::view::{Failure, Progress, RunEvent};
+use domain::case::Case;
 use domain::policy::OutputContract;
 use domain::prompt;
-use domain::run::{Outcome, Sampling, TokenCounts};
+use domain::run::{Outcome, Sampling, Settings, TokenCounts};
 use domain::verdict::{Reading, Verdict, read};
 use engine::{Alternatives, Channel, Event, Finish, GenerateError, Prefix, Reply, Request};
 use std::sync::Arc;
@@ -86,27 +87,32 @@ fn requests(work: &Work, positions: &[usize]) -> Vec<Request> {
     let settings = &work.table.run.settings;
     positions
         .iter()
-        .map(|position| Request {
-            user: prompt::user(&work.table.entries[*position].case),
-            sampling: match settings.sampling {
-                Sampling::Greedy => engine::Sampling::Greedy,
-                Sampling::Seeded {
-                    seed,
-                    temperature,
-                    top_p,
-                } => engine::Sampling::Seeded {
-                    seed,
-                    temperature,
-                    top_p,
-                },
-            },
-            tokens_max: settings.tokens_max,
-            alternatives: Alternatives {
-                over: sides.violating.clone(),
-                under: sides.safe.clone(),
-            },
-        })
+        .map(|position| request(&work.table.entries[*position].case, settings, &sides))
         .collect()
+}
+
+/// What the engine is asked about a case.
+pub(crate) fn request(case: &Case, settings: &Settings, sides: &prompt::Alternatives) -> Request {
+    Request {
+        user: prompt::user(case),
+        sampling: match settings.sampling {
+            Sampling::Greedy => engine::Sampling::Greedy,
+            Sampling::Seeded {
+                seed,
+                temperature,
+                top_p,
+            } => engine::Sampling::Seeded {
+                seed,
+                temperature,
+                top_p,
+            },
+        },
+        tokens_max: settings.tokens_max,
+        alternatives: Alternatives {
+            over: sides.violating.clone(),
+            under: sides.safe.clone(),
+        },
+    }
 }
 
 struct Stream {
@@ -350,7 +356,12 @@ impl Stream {
 }
 
 /// Reads a reply. What has no whole final message is unparsed, with the reason.
-fn outcome(case: String, reply: Reply, contract: &OutputContract, context_tokens: u32) -> Outcome {
+pub(crate) fn outcome(
+    case: String,
+    reply: Reply,
+    contract: &OutputContract,
+    context_tokens: u32,
+) -> Outcome {
     let unparsed = |reason: String| Reading {
         verdict: Verdict::Unparsed,
         label: None,
