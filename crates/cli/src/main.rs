@@ -12,6 +12,7 @@ mod logits;
 mod place;
 mod progress;
 mod run;
+mod serve;
 mod table;
 mod watch;
 
@@ -36,6 +37,7 @@ async fn main() -> ExitCode {
         Command::Diff(args) => history::diff(args).await,
         Command::Runs(args) => history::runs(args).await,
         Command::Models(args) => history::models(args).await,
+        Command::Serve(args) => serve::serve(args).await,
         Command::Logits(args) => logits::logits(&args),
     };
     match result {
