@@ -97,7 +97,7 @@ async fn a_body_beyond_the_bound_is_refused() {
         .await;
     assert_eq!((status, &refused["code"]), (413, &json!("body_too_large")));
     // Without a declared length it is counted as it comes.
-    let chunks = std::iter::repeat_n(Ok::<_, std::io::Error>("x".repeat(100)), 50);
+    let chunks = (0..50).map(|_| Ok::<_, std::io::Error>("x".repeat(100)));
     let body = reqwest::Body::wrap_stream(futures_util::stream::iter(chunks));
     let request = server.client.post(format!("{}{CLASSIFY}", server.url));
     let request = request.header("content-type", "application/json");
