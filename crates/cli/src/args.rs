@@ -28,6 +28,8 @@ pub enum Command {
     Models(ModelsArgs),
     /// Serve a policy over HTTP, as OpenAI's clients speak it, and as verdict documents
     Serve(ServeArgs),
+    /// Move a corrupted or newer database aside and start a fresh history; nothing is deleted
+    Repair(RepairArgs),
     /// Print a checkpoint's logits after the last of some tokens, for parity checks
     Logits(LogitsArgs),
 }
@@ -148,6 +150,12 @@ pub struct ServeArgs {
     /// Bytes of a request's body
     #[arg(long, value_name = "BYTES", default_value_t = 1 << 20)]
     pub body_max: usize,
+    #[command(flatten)]
+    pub place: Place,
+}
+
+#[derive(Args)]
+pub struct RepairArgs {
     #[command(flatten)]
     pub place: Place,
 }

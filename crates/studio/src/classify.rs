@@ -106,7 +106,7 @@ impl Classifier {
     /// What the engine is asked about a case. A run's settings unless `settings` differ in
     /// sampling or bound.
     pub fn request(&self, case: &Case, settings: &Settings) -> Request {
-        stream::request(case, settings, &self.sides)
+        stream::request(case, settings, &self.sides, None)
     }
 
     /// Reads a reply as a run reads it.

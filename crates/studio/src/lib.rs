@@ -4,6 +4,7 @@
 mod classify;
 mod compare;
 mod documents;
+mod drafts;
 mod evaluate;
 mod failure;
 mod files;

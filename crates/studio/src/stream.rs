@@ -5,6 +5,7 @@
 //! are shown: what the analyst has seen, a killed process does not lose.
 
 use crate::compare::Table;
+use crate::drafts::{self, Drafts};
 use crate::evaluate::{Clock, ms};
 use crate::judge::Judge;
 use crate::order;
@@ -16,7 +17,7 @@ use domain::policy::OutputContract;
 use domain::prompt;
 use domain::run::{Outcome, Sampling, Settings, TokenCounts};
 use domain::verdict::{Reading, Verdict, read};
-use engine::{Alternatives, Channel, Event, Finish, GenerateError, Prefix, Reply, Request};
+use engine::{Alternatives, Channel, Draft, Event, Finish, GenerateError, Prefix, Reply, Request};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -50,7 +51,8 @@ pub(crate) async fn judge_all(
     if positions.is_empty() {
         return Ok(Some(work.table));
     }
-    let requests = requests(&work, &positions);
+    let drafts = drafts::drafts(studio, &work.table.run).await?;
+    let requests = requests(&work, &positions, drafts);
     let (sender, mut events) = mpsc::channel(EVENTS_MAX);
     let (judge, prefix, cancel) = (work.judge.clone(), work.prefix.clone(), turn.flag().clone());
     let context_tokens = work.judge.info().context_tokens;
@@ -82,17 +84,26 @@ pub(crate) async fn judge_all(
     }
 }
 
-fn requests(work: &Work, positions: &[usize]) -> Vec<Request> {
+fn requests(work: &Work, positions: &[usize], mut drafts: Drafts) -> Vec<Request> {
     let sides = prompt::alternatives(&work.contract);
     let settings = &work.table.run.settings;
     positions
         .iter()
-        .map(|position| request(&work.table.entries[*position].case, settings, &sides))
+        .map(|position| {
+            let entry = &work.table.entries[*position];
+            let draft = drafts.remove(&entry.fingerprint);
+            request(&entry.case, settings, &sides, draft)
+        })
         .collect()
 }
 
 /// What the engine is asked about a case.
-pub(crate) fn request(case: &Case, settings: &Settings, sides: &prompt::Alternatives) -> Request {
+pub(crate) fn request(
+    case: &Case,
+    settings: &Settings,
+    sides: &prompt::Alternatives,
+    draft: Option<Draft>,
+) -> Request {
     Request {
         user: prompt::user(case),
         sampling: match settings.sampling {
@@ -112,6 +123,7 @@ pub(crate) fn request(case: &Case, settings: &Settings, sides: &prompt::Alternat
             over: sides.violating.clone(),
             under: sides.safe.clone(),
         },
+        draft,
     }
 }
 
@@ -413,8 +425,8 @@ pub(crate) fn outcome(
             prompt: reply.prompt_tokens,
             reused: reply.reused_tokens,
             generated: reply.generated_tokens,
-            drafted: 0,
-            accepted: 0,
+            drafted: reply.drafted_tokens,
+            accepted: reply.accepted_tokens,
         },
         latency_ms: reply.latency_ms,
     }
