@@ -17,6 +17,7 @@ use crate::vocabulary::{Piece, Vocabulary};
 use crate::weights::Weights;
 use crate::{
     Cancel, Channel, Event, Finish, GenerateError, Incoming, LoadError, ModelInfo, Prefix, Reply,
+    Request,
 };
 
 /// Replies under way at once. More share each pass over the weights; fewer let the first
