@@ -1,21 +1,38 @@
-//! Choosing the next token. Greedy choices are the same everywhere; seeded ones depend on
+//! Choosing the next token. Greedy choices are ours, so that ties and damaged logits are
+//! settled the same way everywhere; seeded draws are candle-transformers' and depend on
 //! the seed, the logits and nothing else.
+
+use candle_core::{Device, Tensor};
+use candle_transformers::generation::{LogitsProcessor, Sampling as Draw};
 
 use crate::Sampling;
 
 pub struct Sampler {
-    sampling: Sampling,
-    /// SplitMix64's state, so that a seed's draws are fixed by this file.
-    state: u64,
+    /// Absent where the likeliest token is taken.
+    draws: Option<LogitsProcessor>,
 }
 
 impl Sampler {
     pub fn new(sampling: Sampling) -> Sampler {
-        let state = match sampling {
-            Sampling::Greedy => 0,
-            Sampling::Seeded { seed, .. } => seed,
+        let draws = match sampling {
+            Sampling::Seeded {
+                seed,
+                temperature,
+                top_p,
+            } if temperature > 0.0 && top_p > 0.0 => {
+                let draw = if top_p < 1.0 {
+                    Draw::TopP {
+                        p: top_p,
+                        temperature,
+                    }
+                } else {
+                    Draw::All { temperature }
+                };
+                Some(LogitsProcessor::from_sampling(seed, draw))
+            }
+            Sampling::Greedy | Sampling::Seeded { .. } => None,
         };
-        Sampler { sampling, state }
+        Sampler { draws }
     }
 
     /// The next token's id; fails where the logits are no numbers.
@@ -24,48 +41,12 @@ impl Sampler {
             "the model produced a logit that is not a number. The weights are damaged: fetch \
              the checkpoint again.",
         )?;
-        match self.sampling {
-            Sampling::Seeded {
-                temperature, top_p, ..
-            } if temperature > 0.0 => Ok(self.draw(logits, best, temperature, top_p)),
-            Sampling::Greedy | Sampling::Seeded { .. } => Ok(best),
-        }
-    }
-
-    fn draw(&mut self, logits: &[f32], best: u32, temperature: f64, top_p: f64) -> u32 {
-        let most = f64::from(logits[best as usize]);
-        let weight = |&logit: &f32| ((f64::from(logit) - most) / temperature).exp();
-        let mut weights: Vec<(u32, f64)> = (0..).zip(logits.iter().map(weight)).collect();
-        let mut total: f64 = weights.iter().map(|(_, w)| w).sum();
-        if top_p < 1.0 {
-            // The fewest tokens that hold `top_p` of the mass, the likeliest first.
-            weights.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-            let mut held = 0.0;
-            let kept = weights.iter().take_while(|(_, w)| {
-                let more = held < top_p * total;
-                held += w;
-                more
-            });
-            let kept = kept.count().max(1);
-            weights.truncate(kept);
-            total = weights.iter().map(|(_, w)| w).sum();
-        }
-        let mut left = self.uniform() * total;
-        for &(id, weight) in &weights {
-            left -= weight;
-            if left < 0.0 {
-                return id;
-            }
-        }
-        best
-    }
-
-    /// Within 0..1, 53 bits.
-    fn uniform(&mut self) -> f64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.state ^ (self.state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+        let Some(draws) = &mut self.draws else {
+            return Ok(best);
+        };
+        Tensor::from_slice(logits, logits.len(), &Device::Cpu)
+            .and_then(|logits| draws.sample(&logits))
+            .map_err(|error| format!("no token could be drawn: {error}"))
     }
 }
 

@@ -1,0 +1,1 @@
+//! Serves a policy over HTTP.
