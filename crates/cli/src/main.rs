@@ -12,6 +12,7 @@ mod logits;
 mod place;
 mod progress;
 mod run;
+mod server;
 mod table;
 mod watch;
 
@@ -36,6 +37,7 @@ async fn main() -> ExitCode {
         Command::Diff(args) => history::diff(args).await,
         Command::Runs(args) => history::runs(args).await,
         Command::Models(args) => history::models(args).await,
+        Command::Server(command) => server::server(command).await,
         Command::Logits(args) => logits::logits(&args),
     };
     match result {
@@ -44,9 +46,12 @@ async fn main() -> ExitCode {
             eprintln!("error: {failure}");
             match failure.code {
                 Code::Cancelled => ExitCode::from(130),
-                Code::Conflict | Code::Input | Code::Model | Code::Store | Code::Internal => {
-                    ExitCode::from(2)
-                }
+                Code::Conflict
+                | Code::Input
+                | Code::Model
+                | Code::Consent
+                | Code::Store
+                | Code::Internal => ExitCode::from(2),
             }
         }
     }

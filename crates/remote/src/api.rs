@@ -160,9 +160,13 @@ pub struct Identity {
     pub version: Option<String>,
     pub fingerprint: Option<String>,
     pub quantization: Option<String>,
-    /// Of model and context: the digest of a `touchstone serve`, Ollama's digest.
+    /// Of the weights, where the server says it: `touchstone serve` and Ollama do.
     pub digest: Option<String>,
     pub context_tokens: Option<u32>,
+    /// A `touchstone serve` with the demonstration model.
+    pub demonstration: bool,
+    /// Whether the same question is promised the same answer.
+    pub repeats: bool,
 }
 
 /// A model as a server lists it.
@@ -171,8 +175,11 @@ pub struct Listed {
     pub id: String,
     pub owner: Option<String>,
     pub context_tokens: Option<u32>,
-    /// Only `touchstone serve` says it: SHA-256 of the weights.
+    /// Only `touchstone serve` says these: SHA-256 of the weights, whether it is the
+    /// demonstration model, and whether it is sure to repeat itself.
     pub digest: Option<String>,
+    pub demonstration: bool,
+    pub repeats: bool,
 }
 
 /// Bounds on everything that a server could take without end.

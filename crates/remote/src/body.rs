@@ -128,6 +128,9 @@ impl Habits {
             let line = format!("Reasoning: {effort}\n\n{policy}");
             messages = vec![json!({"role": role, "content": line})];
         }
+        if policy.is_empty() {
+            messages.clear();
+        }
         messages.push(json!({"role": "user", "content": request.user}));
         body.insert("messages".into(), messages.into());
         if self.logprobs {
@@ -151,11 +154,18 @@ impl Habits {
 }
 
 /// A request that costs next to nothing and holds nothing of anyone's.
-pub(crate) fn greeting() -> (Prefix, Request) {
+pub(crate) fn greeting(kind: Kind) -> (Prefix, Request) {
+    let developer = match kind {
+        // It has a policy of its own and takes no other instructions.
+        Kind::Touchstone => "",
+        Kind::Vllm | Kind::LlamaServer | Kind::Ollama | Kind::LmStudio | Kind::Other => {
+            "Answer with one word."
+        }
+    };
     let prefix = Prefix {
         effort: Effort::Low,
         system: "Reasoning: low".to_owned(),
-        developer: "Answer with one word.".to_owned(),
+        developer: developer.to_owned(),
     };
     let request = Request {
         user: "Hello".to_owned(),

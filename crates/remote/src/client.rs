@@ -5,7 +5,7 @@
 use crate::api::{Api, Channel, Event, Identity, Kind, Limits, Listed, Prefix, Reply, Request};
 use crate::body::{Habits, greeting};
 use crate::endpoint::Endpoint;
-use crate::fault::Fault;
+use crate::fault::{Fault, says_too_long};
 use crate::generate::backoff;
 use crate::keys::Key;
 use crate::reply::Reader;
@@ -65,7 +65,7 @@ impl Client {
         let model = choose(&line.endpoint, ask.model, &listed)?;
         let mut identity = probe::identify(&line, &model, &listed, ask.api).await;
         let mut habits = Habits::new(identity.kind, ask.api, &line.endpoint);
-        let (prefix, request) = greeting();
+        let (prefix, request) = greeting(identity.kind);
         let greeted = loop {
             let ask = || {
                 let body = habits.body(&model, &prefix, &request);
@@ -82,10 +82,7 @@ impl Client {
             }
         };
         identity.answers_as = greeted.model;
-        // Hosted services name another one from reply to reply; there it names nothing.
-        if identity.kind != Kind::Other || line.endpoint.is_loopback() {
-            identity.fingerprint = greeted.fingerprint;
-        }
+        identity.fingerprint = fingerprint(&identity, &line.endpoint, greeted.fingerprint);
         Ok(Client {
             line,
             habits,
@@ -129,7 +126,8 @@ impl Client {
             _ => Ok(()),
         };
         same(&self.identity.answers_as, answered.model)?;
-        same(&self.identity.fingerprint, answered.fingerprint)?;
+        let found = fingerprint(&self.identity, &self.line.endpoint, answered.fingerprint);
+        same(&self.identity.fingerprint, found)?;
         Ok(answered.reply)
     }
 
@@ -242,15 +240,8 @@ impl Line {
             .and_then(error_message)
             .unwrap_or_else(|| glimpse(body));
         let message: String = self.redact(message).chars().take(500).collect();
-        let said = message.to_lowercase();
         let code = status.as_u16();
-        let too_long = [
-            "context length",
-            "context size",
-            "context_length",
-            "context window",
-            "too long",
-        ];
+        let too_long = says_too_long(&String::from_utf8_lossy(body));
         match status {
             StatusCode::TOO_MANY_REQUESTS => Fault::Busy {
                 status: code,
@@ -279,13 +270,7 @@ impl Line {
                 status: code,
                 message,
             },
-            StatusCode::BAD_REQUEST
-            | StatusCode::PAYLOAD_TOO_LARGE
-            | StatusCode::UNPROCESSABLE_ENTITY
-                if too_long.iter().any(|words| said.contains(words)) =>
-            {
-                Fault::TooLong(message)
-            }
+            _ if too_long => Fault::TooLong(message),
             _ => Fault::Refused {
                 status: code,
                 message,
@@ -423,6 +408,18 @@ async fn tell(pieces: Vec<(Channel, String)>, listener: Option<&Listener<'_>>) {
 
 fn header_text(response: &Response, name: header::HeaderName) -> Option<String> {
     Some(response.headers().get(name)?.to_str().ok()?.to_owned())
+}
+
+/// The part of a fingerprint that stands for the model and lasts, if any.
+fn fingerprint(identity: &Identity, endpoint: &Endpoint, said: Option<String>) -> Option<String> {
+    let said = said.filter(|said| !said.is_empty())?;
+    match identity.kind {
+        // What follows names the policy, which is ours to change.
+        Kind::Touchstone => said.split('-').next().map(str::to_owned),
+        // Hosted services name another one from reply to reply.
+        Kind::Other if !endpoint.is_loopback() => None,
+        Kind::Vllm | Kind::LlamaServer | Kind::Ollama | Kind::LmStudio | Kind::Other => Some(said),
+    }
 }
 
 fn choose(endpoint: &Endpoint, asked: Option<String>, listed: &[Listed]) -> Result<String, Fault> {

@@ -105,6 +105,19 @@ impl Fault {
     }
 }
 
+/// Whether an error's document says that the request does not fit the model's context.
+pub(crate) fn says_too_long(document: &str) -> bool {
+    const WORDS: [&str; 5] = [
+        "context_length_exceeded",
+        "exceed_context_size",
+        "context length",
+        "context size",
+        "context window",
+    ];
+    let said = document.to_lowercase();
+    WORDS.iter().any(|words| said.contains(words))
+}
+
 fn causes(error: &dyn std::error::Error) -> Vec<String> {
     let mut causes = vec![];
     let mut next = Some(error);

@@ -22,11 +22,20 @@ async fn list(line: &Line) -> Result<Vec<Listed>, Fault> {
     let body = document(response, line.host(), &line.limits).await?;
     let list: ModelList =
         serde_json::from_slice(&body).map_err(|_| Fault::Foreign(glimpse(&body)))?;
-    let entries = list.data.into_iter().map(|entry| Listed {
-        id: entry.id,
-        owner: entry.owned_by,
-        context_tokens: entry.max_model_len.or(entry.context_window),
-        digest: entry.digest,
+    let entries = list.data.into_iter().map(|entry| {
+        let ours = entry.touchstone.as_ref();
+        Listed {
+            context_tokens: ours
+                .map(|ours| ours.context_tokens)
+                .or(entry.max_model_len)
+                .or(entry.context_window),
+            digest: ours.map(|ours| ours.model.digest.clone()),
+            demonstration: ours.is_some_and(|ours| ours.model.demonstration),
+            // Our engine repeats itself bit by bit, whatever else the server does.
+            repeats: ours.is_some_and(|ours| ours.settings.server.is_none()),
+            id: entry.id,
+            owner: entry.owned_by,
+        }
     });
     Ok(entries.collect())
 }
@@ -45,6 +54,8 @@ pub(crate) async fn identify(line: &Line, model: &str, listed: &[Listed], api: A
         quantization: None,
         digest: entry.and_then(|entry| entry.digest.clone()),
         context_tokens: entry.and_then(|entry| entry.context_tokens),
+        demonstration: entry.is_some_and(|entry| entry.demonstration),
+        repeats: entry.is_some_and(|entry| entry.repeats),
     };
     match entry.and_then(|entry| entry.owner.as_deref()) {
         Some("touchstone") => identity.kind = Kind::Touchstone,

@@ -1,7 +1,7 @@
 //! From a stream's events to a reply: channels, margin, tokens, and how it ended.
 
 use crate::api::{Api, Channel, Finish, Limits, Reply, Request};
-use crate::fault::Fault;
+use crate::fault::{Fault, says_too_long};
 use crate::harmony::Splitter;
 use crate::margin::{Margin, Piece};
 use crate::wire::{Choice, Chunk, Message, Usage, error_message};
@@ -48,9 +48,13 @@ impl Reader {
     pub(crate) fn take(&mut self, chunk: Chunk) -> Result<Pieces, Fault> {
         if let Some(error) = chunk.error {
             let message = error_message(&error).unwrap_or_else(|| error.to_string());
-            return Err(Fault::Server {
-                status: 200,
-                message,
+            return Err(if says_too_long(&error.to_string()) {
+                Fault::TooLong(message)
+            } else {
+                Fault::Server {
+                    status: 200,
+                    message,
+                }
             });
         }
         if let Some(model) = chunk.model.filter(|model| !model.is_empty()) {

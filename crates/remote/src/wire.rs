@@ -175,8 +175,29 @@ pub(crate) struct ModelEntry {
     pub max_model_len: Option<u32>,
     #[serde(default)]
     pub context_window: Option<u32>,
+    /// What `touchstone serve` adds.
     #[serde(default)]
-    pub digest: Option<String>,
+    pub touchstone: Option<Ours>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Ours {
+    pub model: OurModel,
+    pub context_tokens: u32,
+    pub settings: OurSettings,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct OurModel {
+    pub digest: String,
+    pub demonstration: bool,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct OurSettings {
+    /// Present where that server itself asks another.
+    #[serde(default)]
+    pub server: Option<Value>,
 }
 
 /// What an error document says, in whichever of the common layouts.

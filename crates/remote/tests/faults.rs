@@ -316,7 +316,7 @@ async fn redirects_are_not_followed() {
         "{}",
         heard.failure(0)
     );
-    assert!(other.bodies().is_empty());
+    assert!(other.all_bodies().is_empty());
 }
 
 #[tokio::test]
@@ -401,19 +401,16 @@ async fn a_key_reaches_the_server_and_nothing_else() {
 
 #[tokio::test]
 async fn a_server_that_takes_less_is_asked_for_less() {
-    let server = Faulty::start(|user, nth| match (user, nth) {
-        ("Hello", _) => unreachable!("greetings are answered"),
-        _ => GOOD,
-    })
-    .await;
-    let client = connect(&server.url).await;
-    generate(&client, &["a"]).await;
-    let body = &server.bodies()[0];
-    assert_eq!(
-        (&body["reasoning_effort"], &body["logprobs"]),
-        (&"low".into(), &true.into())
-    );
-    assert_eq!(body["messages"][0]["content"], "R1: no spam");
+    for field in ["logprobs", "reasoning_effort", "stream_options"] {
+        let server = Faulty::start(move |_, _| Act::Without(field)).await;
+        let heard = generate(&connect(&server.url).await, &["a"]).await;
+        assert_eq!(heard.reply(0).answer.as_deref(), Some("1"), "{field}");
+        let body = &server.bodies()[0];
+        assert!(body.get(field).is_none(), "{body}");
+        let policy = body["messages"][0]["content"].as_str().unwrap();
+        let with_line = policy == "Reasoning: low\n\nR1: no spam";
+        assert_eq!(with_line, field == "reasoning_effort", "{policy}");
+    }
 }
 
 #[tokio::test]

@@ -10,7 +10,9 @@ mod history;
 pub mod judge;
 mod models;
 mod order;
+mod remote_judge;
 pub mod replay;
+mod servers;
 mod stream;
 mod studio;
 mod turns;
@@ -18,6 +20,8 @@ pub mod view;
 mod watch;
 mod workspace;
 
+pub use remote::{Keys, Limits};
+pub use servers::Outside;
 pub use studio::{BadDatabase, Options, Record, RecordedCase, Studio, Timing};
 pub use watch::Watch;
 

@@ -46,6 +46,8 @@ pub enum Act {
     EchoKey(u16),
     /// Gives it back in the answer.
     AnswerKey,
+    /// Refuses requests with this field, and answers others.
+    Without(&'static str),
 }
 
 type Script = dyn Fn(&str, usize) -> Act + Send + Sync;
@@ -124,6 +126,11 @@ impl Faulty {
         bodies.iter().filter(of_case).cloned().collect()
     }
 
+    /// Everything that was sent, greetings too.
+    pub fn all_bodies(&self) -> Vec<Value> {
+        self.shared.bodies.lock().expect("not poisoned").clone()
+    }
+
     pub fn running_most(&self) -> usize {
         self.shared.running_most.load(Ordering::SeqCst)
     }
@@ -160,12 +167,13 @@ async fn chat(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Strin
         *nth += 1;
         *nth - 1
     };
+    let sent = body.clone();
     shared.bodies.lock().expect("not poisoned").push(body);
     let mut running = Running::start(&shared);
-    let act = if text == "Hello" {
-        Act::Answer("", "Hi")
-    } else {
-        (shared.script)(&text, nth)
+    let act = match (shared.script)(&text, nth) {
+        Act::Without(field) => Act::Without(field),
+        _ if text == "Hello" => Act::Answer("", "Hi"),
+        act => act,
     };
     let key = headers
         .get(header::AUTHORIZATION)
@@ -174,6 +182,16 @@ async fn chat(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Strin
         .trim_start_matches("Bearer ")
         .to_owned();
     match act {
+        Act::Without(field) if sent.get(field).is_some() => {
+            running.finish();
+            let message = format!("Unknown parameter: {field}");
+            (
+                StatusCode::BAD_REQUEST,
+                json!({"error": {"message": message}}).to_string(),
+            )
+                .into_response()
+        }
+        Act::Without(_) => stream(running, answer_events(MODEL, "R1 is met.", "1"), true),
         Act::Answer(analysis, answer) => {
             stream(running, answer_events(MODEL, analysis, answer), true)
         }
