@@ -175,6 +175,7 @@ pub struct Listed {
     pub id: String,
     pub owner: Option<String>,
     pub context_tokens: Option<u32>,
+    pub quantization: Option<String>,
     /// Only `touchstone serve` says these: SHA-256 of the weights, whether it is the
     /// demonstration model, and whether it is sure to repeat itself.
     pub digest: Option<String>,

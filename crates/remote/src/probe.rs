@@ -28,7 +28,9 @@ async fn list(line: &Line) -> Result<Vec<Listed>, Fault> {
             context_tokens: ours
                 .map(|ours| ours.context_tokens)
                 .or(entry.max_model_len)
-                .or(entry.context_window),
+                .or(entry.context_window)
+                .or(entry.meta.as_ref().and_then(|meta| meta.n_ctx)),
+            quantization: entry.meta.and_then(|meta| meta.ftype),
             digest: ours.map(|ours| ours.model.digest.clone()),
             demonstration: ours.is_some_and(|ours| ours.model.demonstration),
             // Our engine repeats itself bit by bit, whatever else the server does.
@@ -51,7 +53,7 @@ pub(crate) async fn identify(line: &Line, model: &str, listed: &[Listed], api: A
         answers_as: None,
         version: None,
         fingerprint: None,
-        quantization: None,
+        quantization: entry.and_then(|entry| entry.quantization.clone()),
         digest: entry.and_then(|entry| entry.digest.clone()),
         context_tokens: entry.and_then(|entry| entry.context_tokens),
         demonstration: entry.is_some_and(|entry| entry.demonstration),
@@ -87,9 +89,6 @@ async fn llama_server(line: &Line, identity: &mut Identity) {
         .and_then(|said| said.pointer("/default_generation_settings/n_ctx")?.as_u64())
         .and_then(|tokens| u32::try_from(tokens).ok())
         .or(identity.context_tokens);
-    // The file's name is where people write how it is quantised.
-    identity.quantization = text(said, &["model_path"])
-        .and_then(|path| Some(path.rsplit(['/', '\\']).next()?.to_owned()));
 }
 
 async fn lm_studio(line: &Line, identity: &mut Identity) {

@@ -175,9 +175,20 @@ pub(crate) struct ModelEntry {
     pub max_model_len: Option<u32>,
     #[serde(default)]
     pub context_window: Option<u32>,
+    /// What llama-server adds.
+    #[serde(default)]
+    pub meta: Option<Meta>,
     /// What `touchstone serve` adds.
     #[serde(default)]
     pub touchstone: Option<Ours>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Meta {
+    #[serde(default)]
+    pub ftype: Option<String>,
+    #[serde(default)]
+    pub n_ctx: Option<u32>,
 }
 
 #[derive(Debug, Deserialize)]

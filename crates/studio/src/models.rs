@@ -156,7 +156,8 @@ impl Models {
     pub(crate) fn selected(&self) -> Option<String> {
         let slot = self.lock();
         let slot = slot.as_ref().ok()?;
-        let failed = matches!(*slot.state.borrow(), State::Failed(_));
+        // A server that is away stays the choice: it is asked again each time.
+        let failed = !slot.found.remote && matches!(*slot.state.borrow(), State::Failed(_));
         (!failed).then(|| slot.found.id.clone())
     }
 
