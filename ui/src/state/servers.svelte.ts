@@ -47,13 +47,13 @@ export class ServersForm {
     return this.#studio.workspace?.models.filter((model) => model.server?.stored) ?? [];
   }
 
-  find = () =>
+  find = (): Promise<void> =>
     this.#do(this.address, this.find, async () => {
       this.found = null;
       this.found = await api.serverModels(this.address);
     });
 
-  add(model: FoundModel) {
+  add(model: FoundModel): Promise<void> {
     return this.#do(
       model.address,
       () => this.add(model),
@@ -77,7 +77,7 @@ export class ServersForm {
     );
   }
 
-  remove(address: string) {
+  remove(address: string): Promise<void> {
     return this.#do(
       address,
       () => this.remove(address),
@@ -89,7 +89,7 @@ export class ServersForm {
   }
 
   /** Stores the typed key, or removes the stored one where none is typed. */
-  setKey = () =>
+  setKey = (): Promise<void> =>
     this.#do(this.address, this.setKey, async () => {
       this.said = await api.setServerKey(this.address, this.key === '' ? null : this.key);
       this.key = '';
