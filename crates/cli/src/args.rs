@@ -28,6 +28,8 @@ pub enum Command {
     /// Models on servers, their keys, and the hosts that content may be sent to
     #[command(subcommand)]
     Server(ServerCommand),
+    /// Move a corrupted or newer database aside and start a fresh history; nothing is deleted
+    Repair(RepairArgs),
     /// Print a checkpoint's logits after the last of some tokens, for parity checks
     Logits(LogitsArgs),
 }
@@ -204,6 +206,12 @@ pub struct RunsArgs {
 
 #[derive(Args)]
 pub struct ModelsArgs {
+    #[command(flatten)]
+    pub place: Place,
+}
+
+#[derive(Args)]
+pub struct RepairArgs {
     #[command(flatten)]
     pub place: Place,
 }

@@ -38,6 +38,7 @@ async fn main() -> ExitCode {
         Command::Runs(args) => history::runs(args).await,
         Command::Models(args) => history::models(args).await,
         Command::Server(command) => server::server(command).await,
+        Command::Repair(args) => history::repair(args).await,
         Command::Logits(args) => logits::logits(&args),
     };
     match result {
@@ -51,6 +52,7 @@ async fn main() -> ExitCode {
                 | Code::Model
                 | Code::Consent
                 | Code::Store
+                | Code::BadDatabase
                 | Code::Internal => ExitCode::from(2),
             }
         }

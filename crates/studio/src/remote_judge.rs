@@ -212,6 +212,9 @@ fn to_event(event: remote::Event) -> Event {
                 prompt_tokens: reply.prompt_tokens,
                 reused_tokens: reply.reused_tokens,
                 generated_tokens: reply.generated_tokens,
+                // A server drafts for itself, if at all.
+                drafted_tokens: 0,
+                accepted_tokens: 0,
                 latency_ms: reply.latency_ms,
             },
         },

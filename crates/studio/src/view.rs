@@ -37,6 +37,8 @@ pub enum Code {
     Consent,
     /// The database refused.
     Store,
+    /// The database is corrupted or from a newer version; it can be moved aside.
+    BadDatabase,
     Internal,
 }
 

@@ -34,6 +34,7 @@ class Simulation {
   evaluateFailure: Failure | null = null;
   suiteProblems = query.has('problems');
   unreadable: string | null = query.get('unreadable');
+  badDatabase = query.has('bad-database');
   going: Going | null = null;
   watching: string | null = null;
   tell: (event: WorkspaceEvent) => void = () => undefined;
@@ -50,6 +51,7 @@ class Simulation {
     this.hosts = new Set();
     this.suiteProblems = query.has('problems');
     this.unreadable = null;
+    this.badDatabase = false;
     seedHistory();
   }
 
