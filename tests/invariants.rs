@@ -109,7 +109,7 @@ fn the_search_for_words_finds_them() {
 
 #[test]
 fn engine_and_store_do_not_know_each_other() {
-    let ours = ["domain", "engine", "store", "studio", "cli"];
+    let ours = ["domain", "engine", "store", "remote", "studio", "cli"];
     let of = |folder: &str| -> Vec<String> {
         dependencies(folder)
             .into_iter()
@@ -119,7 +119,8 @@ fn engine_and_store_do_not_know_each_other() {
     assert_eq!(of("crates/domain"), Vec::<String>::new());
     assert_eq!(of("crates/engine"), Vec::<String>::new());
     assert_eq!(of("crates/store"), ["domain"]);
-    assert_eq!(of("crates/studio"), ["domain", "engine", "store"]);
+    assert_eq!(of("crates/remote"), Vec::<String>::new());
+    assert_eq!(of("crates/studio"), ["domain", "engine", "remote", "store"]);
     let hosts_use_store = dependencies("crates/cli").contains("store");
     assert!(
         !hosts_use_store && !dependencies(".").contains("store"),
@@ -130,7 +131,8 @@ fn engine_and_store_do_not_know_each_other() {
         "the window goes through studio"
     );
 
-    let engine = sources("crates/engine/src", &[".rs"]);
+    let mut judges = sources("crates/engine/src", &[".rs"]);
+    judges.extend(sources("crates/remote/src", &[".rs"]));
     let policy_words = [
         "Policy",
         "Clause",
@@ -140,8 +142,8 @@ fn engine_and_store_do_not_know_each_other() {
         "policy_category",
     ];
     none(
-        &uses(&engine, &policy_words),
-        "engine knows messages and tokens, never policies",
+        &uses(&judges, &policy_words),
+        "engine and remote know messages and tokens, never policies",
     );
 }
 
@@ -335,7 +337,7 @@ fn finished_runs_and_revisions_are_never_updated() {
 // 5. The command line can do all that the window can; nothing in the loop needs a display.
 
 /// What the command line offers for each command of the window.
-const COMMANDS: [(&str, &str); 20] = [
+const COMMANDS: [(&str, &str); 26] = [
     ("workspace", "--workspace"),
     ("open_workspace", "--workspace"),
     ("move_database_aside", "repair"),
@@ -359,6 +361,12 @@ const COMMANDS: [(&str, &str); 20] = [
     ("select_model", "run --model"),
     ("watch", "watch"),
     ("pick_folder", "the shell's own paths"),
+    ("add_server", "server add"),
+    ("remove_server", "server remove"),
+    ("server_models", "server models"),
+    ("test_server", "server test"),
+    ("set_server_key", "server key"),
+    ("decide_host", "server allow"),
 ];
 
 #[test]

@@ -4,6 +4,7 @@
 import { Channel, invoke } from '@tauri-apps/api/core';
 import type {
   EvaluateRequest,
+  FoundModel,
   PolicyAnalysis,
   PolicyDocument,
   RunEvent,
@@ -11,6 +12,8 @@ import type {
   RunSummary,
   RunView,
   SaveResult,
+  ServerCheck,
+  ServerOptions,
   SuiteEdit,
   SuiteSaved,
   TraceView,
@@ -69,6 +72,24 @@ export const setBaseline = (policy: string, run: RunId | null) =>
 export const restore = (run: RunId) => invoke<string>('restore', { run });
 
 export const selectModel = (id: string) => invoke<WorkspaceView>('select_model', { id });
+
+/** Adds a model on a server, `http://host:port/v1#model`; nothing is sent there. */
+export const addServer = (address: string, options: ServerOptions) =>
+  invoke<WorkspaceView>('add_server', { address, options });
+
+export const removeServer = (address: string) =>
+  invoke<WorkspaceView>('remove_server', { address });
+
+export const serverModels = (address: string) => invoke<FoundModel[]>('server_models', { address });
+
+export const testServer = (address: string) => invoke<ServerCheck>('test_server', { address });
+
+/** Says where the key is kept; `null` removes it. */
+export const setServerKey = (address: string, key: string | null) =>
+  invoke<string>('set_server_key', { address, key });
+
+export const decideHost = (name: string, allowed: boolean, plainHttp: boolean) =>
+  invoke<WorkspaceView>('decide_host', { name, allowed, plainHttp });
 
 export const watch = (onEvent: (event: WorkspaceEvent) => void) =>
   invoke<void>('watch', { onEvent: channel(onEvent) });

@@ -5,7 +5,7 @@ use domain::run::{Outcome, Settings, TokenCounts};
 use domain::verdict::{Expected, Verdict};
 use domain::{flip::Metrics, policy::RevisionId, run::RunId};
 use serde::Serialize;
-use studio::view::Failure;
+use studio::view::{Failure, Usage};
 use studio::{Record, RecordedCase, Timing};
 
 #[derive(Serialize)]
@@ -18,6 +18,9 @@ struct Run<'a> {
     settings: &'a Settings,
     outcomes: Vec<CaseOutcome<'a>>,
     metrics: &'a Metrics,
+    /// Only of a run by a server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<&'a Usage>,
     timing: RunTiming,
 }
 
@@ -69,6 +72,7 @@ pub fn run(record: &Record, suite: &str, device: &str, timing: Timing) -> String
         settings: &summary.settings,
         outcomes: record.cases.iter().filter_map(outcome).collect(),
         metrics: &record.figures.metrics,
+        usage: record.usage.as_ref(),
         timing: RunTiming {
             wall_ms: timing.wall_ms,
             load_ms: timing.load_ms,

@@ -13,6 +13,7 @@ mod place;
 mod progress;
 mod run;
 mod serve;
+mod server;
 mod table;
 mod watch;
 
@@ -38,6 +39,7 @@ async fn main() -> ExitCode {
         Command::Runs(args) => history::runs(args).await,
         Command::Models(args) => history::models(args).await,
         Command::Serve(args) => serve::serve(args).await,
+        Command::Server(command) => server::server(command).await,
         Command::Repair(args) => history::repair(args).await,
         Command::Logits(args) => logits::logits(&args),
     };
@@ -50,6 +52,7 @@ async fn main() -> ExitCode {
                 Code::Conflict
                 | Code::Input
                 | Code::Model
+                | Code::Consent
                 | Code::Store
                 | Code::BadDatabase
                 | Code::Internal => ExitCode::from(2),

@@ -1,11 +1,11 @@
 //! Where things are: the workspace, the policy and the suite that the arguments name.
 
-use crate::args::{Place, Subject};
+use crate::args::{OutsideArgs, Place, Subject};
 use crate::input;
 use domain::policy::{self, Effort, Policy};
 use std::path::{Path, PathBuf};
 use studio::view::{EvaluateRequest, Failure};
-use studio::{Options, Studio};
+use studio::{Options, Outside, Studio};
 
 /// An opened workspace with the policy to judge by.
 pub struct Opened {
@@ -17,7 +17,20 @@ pub struct Opened {
 }
 
 pub async fn open(place: &Place, model: Option<&str>) -> Result<Studio, Failure> {
-    open_at(&workspace(place, None)?, model).await
+    open_at(&workspace(place, None)?, model, Outside::default()).await
+}
+
+/// As `open`, with leave for some hosts.
+pub async fn open_outside(place: &Place, outside: &OutsideArgs) -> Result<Studio, Failure> {
+    open_at(&workspace(place, None)?, None, leave(outside)).await
+}
+
+pub fn leave(outside: &OutsideArgs) -> Outside {
+    Outside {
+        hosts: outside.allow_host.clone(),
+        plain_http: outside.plain_http,
+        ..Outside::default()
+    }
 }
 
 /// The workspace's folder, not opened.
@@ -31,7 +44,7 @@ pub async fn open_subject(place: &Place, subject: &Subject) -> Result<Opened, Fa
     let (policy, policy_file) = policy_file(&root, &subject.policy)?;
     let suite_file = suite_file(&root, &policy, subject.suite.as_deref())?;
     Ok(Opened {
-        studio: open_at(&root, subject.model.as_deref()).await?,
+        studio: open_at(&root, subject.model.as_deref(), leave(&subject.outside)).await?,
         policy_file,
         policy,
         suite_file,
@@ -112,9 +125,14 @@ pub fn shown(root: &Path, path: &Path) -> String {
         .to_string()
 }
 
-pub async fn open_at(root: &Path, model: Option<&str>) -> Result<Studio, Failure> {
+pub async fn open_at(
+    root: &Path,
+    model: Option<&str>,
+    outside: Outside,
+) -> Result<Studio, Failure> {
     let options = Options {
         model: model.map(str::to_owned),
+        outside,
         ..Options::default()
     };
     Studio::open(root, options).await

@@ -31,7 +31,7 @@ pub async fn serve(args: ServeArgs) -> Result<(), Failure> {
     let (_, file) = place::policy_file(&root, &args.policy)?;
     let shown = place::shown(&root, &file);
     let policy = place::read_policy(&shown, &file)?;
-    let studio = place::open_at(&root, args.model.as_deref()).await?;
+    let studio = place::open_at(&root, args.model.as_deref(), place::leave(&args.outside)).await?;
     let classifier = classifier(&args, &studio, &shown, policy).await;
     // Serving records nothing, so the database is closed before it begins.
     studio.close().await;

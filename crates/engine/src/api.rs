@@ -44,6 +44,10 @@ pub enum GenerateError {
     TooLong(String),
     #[error("{0}")]
     Internal(String),
+    /// Every other request was answered; these, by index, were not and say why. Only a judge
+    /// behind a network has such.
+    #[error("{} requests have no answer", .0.len())]
+    Unanswered(Vec<(usize, String)>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,6 +130,11 @@ pub enum Event {
         index: usize,
         reply: Reply,
     },
+    /// The request is asked again, and what was written for it so far does not count. Only a
+    /// judge behind a network does so.
+    Restarted {
+        index: usize,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,6 +175,8 @@ pub enum Finish {
     },
     /// The header between messages could not be read.
     Malformed(String),
+    /// A server will not answer this request, now or later.
+    Refused(String),
 }
 
 /// Asks a generation to stop; it does within one step. Clones share the flag.

@@ -300,21 +300,21 @@ fn drive(shared: &Shared, judge: &dyn Judge, prefix: &Arc<Prefix>) {
     };
     let ended = judge.generate_from(prefix, &mut next, &shared.cancel, &mut on_event);
     shared.metrics.in_flight.set(0);
-    if let Err(error) = ended {
-        fail(shared, prefix, running.into_inner(), &error);
+    let left: Vec<Job> = running.into_inner().into_values().collect();
+    match ended {
+        // A judge that ends well without an answer for someone is at fault.
+        Ok(()) => left.iter().for_each(|job| {
+            let message = "there is no answer".to_owned();
+            tell(job, Told::Failed(GenerateError::Internal(message)));
+        }),
+        Err(error) => fail(shared, prefix, left, &error),
     }
 }
 
 /// An error ends all that runs. One of the prefix itself came before any case was taken,
 /// and ends all that wait under it, else they would meet it again and again.
-fn fail(
-    shared: &Shared,
-    prefix: &Arc<Prefix>,
-    running: HashMap<usize, Job>,
-    error: &GenerateError,
-) {
+fn fail(shared: &Shared, prefix: &Arc<Prefix>, mut failed: Vec<Job>, error: &GenerateError) {
     tracing::error!(%error, "the engine failed");
-    let mut failed: Vec<Job> = running.into_values().collect();
     if failed.is_empty() {
         let mut queue = shared.lock();
         let waiting = std::mem::take(&mut queue.waiting);

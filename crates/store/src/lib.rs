@@ -6,17 +6,21 @@
 mod baselines;
 mod cases;
 mod error;
+mod host_consents;
 mod models;
 mod open;
 mod outcomes;
 mod revisions;
 mod run_cases;
 mod runs;
+mod servers;
 
 pub use cases::suite_hash;
 pub use error::StoreError;
+pub use host_consents::HostConsent;
 pub use models::Model;
 pub use open::{Store, move_aside};
 pub use revisions::Revision;
 pub use run_cases::{JudgedCount, RunCase};
 pub use runs::{Identity, NewRun, Run, RunState};
+pub use servers::ServerEntry;

@@ -52,7 +52,7 @@ impl Classifier {
             sides: Arc::new(prompt::alternatives(&policy.output)),
             prefix: Arc::new(prefix),
             policy: Arc::new(policy),
-            settings: settings(effort),
+            settings: settings(effort, &ready),
             ready,
         })
     }
@@ -61,7 +61,7 @@ impl Classifier {
     pub fn with_effort(&self, effort: Effort) -> Classifier {
         Classifier {
             prefix: Arc::new(prefix(&self.policy, effort)),
-            settings: settings(effort),
+            settings: settings(effort, &self.ready),
             ..self.clone()
         }
     }
@@ -117,11 +117,12 @@ impl Classifier {
 }
 
 /// The settings that a run has.
-fn settings(effort: Effort) -> Settings {
+fn settings(effort: Effort, ready: &Ready) -> Settings {
     Settings {
         effort,
         template_version: prompt::TEMPLATE_VERSION,
         sampling: Sampling::Greedy,
         tokens_max: tokens_max(effort),
+        server: ready.judge.server().cloned(),
     }
 }

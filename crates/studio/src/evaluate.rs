@@ -111,6 +111,7 @@ impl Studio {
             template_version: prompt::TEMPLATE_VERSION,
             sampling: Sampling::Greedy,
             tokens_max: tokens_max(request.effort),
+            server: ready.judge.server().cloned(),
         };
         let prefix = prefix(&policy, settings.effort);
         check_length(&shown_policy(self, &request.policy), &prefix, &ready)?;
@@ -355,10 +356,14 @@ impl Studio {
             let baseline = self.baseline(&run.policy, None, &run.model.digest).await?;
             table.is_baseline = baseline == Some(run.run);
             table.run = run;
+            table.usage = self.usage(&table);
             return Ok(RunEvent::Finished { view: table.view() });
         }
         let kept = self.give_up(run).await;
         *running = None;
+        if last.is_err() {
+            self.model().disconnect();
+        }
         last?;
         Ok(RunEvent::Cancelled {
             run: kept?.then_some(run),

@@ -1,5 +1,6 @@
-//! Who judges: the engine, or a replay of prepared replies.
+//! Who judges: the engine, a model on a server, or a replay of prepared replies.
 
+use domain::run::Server;
 use engine::{Cancel, Engine, Event, GenerateError, Incoming, ModelInfo, Prefix, Request};
 
 /// How many requests a judge that cannot admit later ones is given in one call.
@@ -8,7 +9,18 @@ const TOGETHER_MAX: usize = 16;
 pub trait Judge: Send + Sync {
     fn info(&self) -> &ModelInfo;
 
+    /// Tokens of the prompt; zero where the judge cannot count them.
     fn prompt_tokens(&self, prefix: &Prefix, user: &str) -> u32;
+
+    /// What the judge's server says of itself; nothing where there is none.
+    fn server(&self) -> Option<&Server> {
+        None
+    }
+
+    /// Whether a server says that its model is the demonstration model.
+    fn is_demonstration(&self) -> bool {
+        false
+    }
 
     /// As `Engine::generate`: blocking, events in order, stops within a step of `cancel`.
     fn generate(

@@ -12,7 +12,9 @@ mod history;
 pub mod judge;
 mod models;
 mod order;
+mod remote_judge;
 pub mod replay;
+mod servers;
 mod stream;
 mod studio;
 mod turns;
@@ -21,6 +23,8 @@ mod watch;
 mod workspace;
 
 pub use classify::Classifier;
+pub use remote::{Keys, Limits};
+pub use servers::Outside;
 pub use studio::{BadDatabase, Options, Record, RecordedCase, Studio, Timing};
 pub use watch::Watch;
 

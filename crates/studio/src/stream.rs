@@ -81,6 +81,7 @@ pub(crate) async fn judge_all(
         }
         Err(GenerateError::TooLong(message)) => Err(Failure::input(message)),
         Err(GenerateError::Internal(message)) => Err(Failure::model(message)),
+        Err(GenerateError::Unanswered(left)) => Err(stream.unanswered(&left)),
     }
 }
 
@@ -246,6 +247,7 @@ impl Stream {
                     written.push_str(&text);
                 }
             }
+            Event::Restarted { index } => self.running[index] = None,
             Event::Finished { index, reply } => {
                 self.running[index] = None;
                 self.finished += 1;
@@ -322,6 +324,24 @@ impl Stream {
                 text: text.clone(),
             });
         }
+    }
+
+    /// What is said when a server left some cases without an answer. They have no outcome,
+    /// so that resuming the run asks for exactly these.
+    fn unanswered(&self, left: &[(usize, String)]) -> Failure {
+        let total = self.table.entries.len();
+        let mut message = format!("{} of {total} cases have no answer yet.", left.len());
+        if let Some((index, why)) = left.first() {
+            let case = &self.table.entries[self.positions[*index]].case.id;
+            message.push_str(&format!(" {case}: {why}"));
+        }
+        if self.done() > 0 {
+            let run = self.table.run.run.0;
+            message.push_str(&format!(
+                " What was judged is kept; resume run {run} to ask for the rest."
+            ));
+        }
+        Failure::model(message)
     }
 
     fn done(&self) -> usize {
@@ -408,6 +428,7 @@ pub(crate) fn outcome(
             "Policy and case have {prompt_tokens} tokens; the model reads {context_tokens}. \
              Shorten the case or the policy."
         )),
+        (Finish::Refused(why), _) => unparsed(format!("The server gave no reply: {why}.")),
         (Finish::Malformed(detail), _) => unparsed(format!(
             "The reply breaks the model's message format: {detail}"
         )),

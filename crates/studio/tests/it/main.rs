@@ -8,5 +8,6 @@ mod evaluate;
 mod history;
 mod killed;
 mod pebble;
+mod remote;
 mod support;
 mod watch;
