@@ -352,6 +352,10 @@ pub fn failed(error: Option<&GenerateError>) -> Refusal {
             "model_error",
             format!("The model failed: {message}"),
         ),
+        Some(GenerateError::Unanswered(missing)) => {
+            let why = missing.first().map_or("there is no answer", |(_, why)| why);
+            Refusal::new(StatusCode::BAD_GATEWAY, "model_error", why)
+        }
         Some(GenerateError::Cancelled) | None => stopping(),
     }
 }

@@ -287,6 +287,12 @@ fn drive(shared: &Shared, judge: &dyn Judge, prefix: &Arc<Prefix>) {
                 tell(job, Told::Text(channel, text));
             }
         }
+        // What was told does not count, and what is told anew is not told twice.
+        Event::Restarted { index } => {
+            if let Some(job) = running.borrow_mut().get_mut(&index) {
+                job.ask.stream = false;
+            }
+        }
         Event::Finished { index, reply } => {
             let mut running = running.borrow_mut();
             if let Some(job) = running.remove(&index) {
@@ -300,14 +306,21 @@ fn drive(shared: &Shared, judge: &dyn Judge, prefix: &Arc<Prefix>) {
     };
     let ended = judge.generate_from(prefix, &mut next, &shared.cancel, &mut on_event);
     shared.metrics.in_flight.set(0);
-    let left: Vec<Job> = running.into_inner().into_values().collect();
-    match ended {
-        // A judge that ends well without an answer for someone is at fault.
-        Ok(()) => left.iter().for_each(|job| {
-            let message = "there is no answer".to_owned();
-            tell(job, Told::Failed(GenerateError::Internal(message)));
-        }),
-        Err(error) => fail(shared, prefix, left, &error),
+    let mut running = running.into_inner();
+    let unanswered = match ended {
+        Ok(()) => Vec::new(),
+        Err(GenerateError::Unanswered(missing)) => missing,
+        Err(error) => return fail(shared, prefix, running.into_values().collect(), &error),
+    };
+    let missing = |job: &Job, why| tell(job, Told::Failed(GenerateError::Internal(why)));
+    for (index, why) in unanswered {
+        if let Some(job) = running.remove(&index) {
+            missing(&job, why);
+        }
+    }
+    // A judge that ends well without an answer for someone is at fault.
+    for job in running.values() {
+        missing(job, "there is no answer".to_owned());
     }
 }
 
@@ -334,6 +347,7 @@ fn copy(error: &GenerateError) -> GenerateError {
         GenerateError::Cancelled => GenerateError::Cancelled,
         GenerateError::TooLong(message) => GenerateError::TooLong(message.clone()),
         GenerateError::Internal(message) => GenerateError::Internal(message.clone()),
+        GenerateError::Unanswered(missing) => GenerateError::Unanswered(missing.clone()),
     }
 }
 
