@@ -356,7 +356,12 @@ pub fn failed(error: Option<&GenerateError>) -> Refusal {
             let why = missing.first().map_or("there is no answer", |(_, why)| why);
             Refusal::new(StatusCode::BAD_GATEWAY, "model_error", why)
         }
-        Some(GenerateError::Cancelled) | None => stopping(),
+        Some(GenerateError::Cancelled) => stopping(),
+        None => Refusal::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "model_error",
+            "The model failed without saying why. The server's log has more.",
+        ),
     }
 }
 

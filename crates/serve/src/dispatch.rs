@@ -7,6 +7,7 @@ use crate::metrics::Metrics;
 use engine::{Cancel, Channel, Event, GenerateError, Incoming, Prefix, Reply, Request};
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -245,12 +246,20 @@ impl Shared {
 
 fn work(shared: &Shared, judge: &dyn Judge) {
     while let Some(prefix) = shared.wait() {
-        drive(shared, judge, &prefix);
+        // A panic of the model ends the cases that it had, not the server: their channels
+        // close, and whoever waits is told.
+        let drive = AssertUnwindSafe(|| drive(shared, judge, &prefix));
+        if catch_unwind(drive).is_err() {
+            tracing::error!("the model panicked");
+            shared.metrics.in_flight.set(0);
+        }
     }
-    // Only an abort leaves cases behind; dropping them tells whoever waits.
+    // Only an abort leaves cases behind.
     let mut queue = shared.lock();
     queue.stopping = true;
-    queue.waiting.clear();
+    for job in queue.waiting.drain(..) {
+        tell(&job, Told::Failed(GenerateError::Cancelled));
+    }
     shared.metrics.queue_depth.set(0);
 }
 
