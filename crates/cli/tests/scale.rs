@@ -1,6 +1,7 @@
 //! What the client itself costs when a server judges: `touchstone run` over a large suite
 //! with 64 requests in flight, against a server that does nothing but answer in the form
-//! of vLLM's streams. `TOUCHSTONE_SCALE_CASES` makes the suite larger than CI does.
+//! of vLLM's streams. `TOUCHSTONE_SCALE_CASES` makes the suite larger than CI does;
+//! `TOUCHSTONE_SCALE_INTERVAL` is the number of tokens in one event of a stream.
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "tests")]
 
@@ -15,10 +16,15 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
 const IN_FLIGHT: usize = 64;
-/// The median of real replies: so many chunks has a stream.
+/// The median of real replies.
 const TOKENS: usize = 159;
+/// As vLLM's guide for gpt-oss sets it with `--stream-interval`.
+const INTERVAL: usize = 20;
 /// What a server takes at least, so that all requests are in flight at once.
-const REPLY_TIME: Duration = Duration::from_millis(50);
+const REPLY_TIME: Duration = Duration::from_millis(100);
+/// The client's own processor time. Without optimisation the same work takes several times
+/// as long; the bound is then only a guard against getting worse.
+const CASE_MS_MAX: f64 = if cfg!(debug_assertions) { 8.0 } else { 2.0 };
 /// Clock ticks of /proc/PID/stat, the same on every Linux since 2.4.
 const TICK_MS: u64 = 10;
 
@@ -30,14 +36,13 @@ struct Load {
 }
 
 /// Answers every chat with the same stream.
-async fn serve(listener: TcpListener, load: Arc<Load>) {
-    let stream: Arc<str> = stream().into();
+async fn serve(listener: TcpListener, stream: Arc<str>, load: Arc<Load>) {
     while let Ok((connection, _)) = listener.accept().await {
         tokio::spawn(answer(connection, stream.clone(), load.clone()));
     }
 }
 
-fn stream() -> String {
+fn stream(interval: usize) -> String {
     let chunk = |delta: Value, finish: Option<&str>| {
         let choice = json!({"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish});
         let chunk = json!({"id": "chatcmpl-0123456789abcdef", "object": "chat.completion.chunk",
@@ -45,8 +50,9 @@ fn stream() -> String {
         format!("data: {chunk}\n\n")
     };
     let mut text = chunk(json!({"role": "assistant", "content": ""}), None);
-    for i in 0..TOKENS {
-        text += &chunk(json!({"reasoning": format!(" because{i}")}), None);
+    let tokens: Vec<String> = (0..TOKENS).map(|i| format!(" because{i}")).collect();
+    for tokens in tokens.chunks(interval) {
+        text += &chunk(json!({"reasoning": tokens.concat()}), None);
     }
     text += &chunk(json!({"content": "SAFE"}), None);
     text += &chunk(json!({}), Some("stop"));
@@ -163,12 +169,15 @@ fn usage(child: &Child) -> Option<(u64, u64)> {
 
 #[tokio::test]
 async fn the_clients_own_cost_is_small_and_its_memory_bounded() {
-    let cases = std::env::var("TOUCHSTONE_SCALE_CASES").ok();
-    let cases: usize = cases.map_or(1000, |cases| cases.parse().unwrap());
+    let number = |name: &str, default: usize| {
+        std::env::var(name).map_or(default, |number| number.parse().unwrap())
+    };
+    let cases = number("TOUCHSTONE_SCALE_CASES", 1000);
+    let interval = number("TOUCHSTONE_SCALE_INTERVAL", INTERVAL);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}/v1#echo", listener.local_addr().unwrap());
     let load = Arc::new(Load::default());
-    let server = tokio::spawn(serve(listener, load.clone()));
+    let server = tokio::spawn(serve(listener, stream(interval).into(), load.clone()));
     let folder = workspace(cases);
     let in_flight = IN_FLIGHT.to_string();
     let added = binary(folder.path())
@@ -212,14 +221,18 @@ async fn the_clients_own_cost_is_small_and_its_memory_bounded() {
     let resident = |from: usize, to: usize| samples[from..to].iter().map(|s| s.1).max().unwrap();
     let (half, all) = (samples.len() / 2, samples.len());
     println!(
-        "client: {cases} cases, {} in flight at most, {wall_s:.1} s; processor {per_case_ms:.2} ms a case; \
+        "client: {cases} cases, {interval} tokens an event, {} in flight at most, {wall_s:.1} s; processor {per_case_ms:.2} ms a case; \
          resident at most {:.1} MiB in the first half and {:.1} MiB in the second",
         load.most.load(Ordering::Relaxed),
         mib(resident(0, half)),
         mib(resident(half, all)),
     );
-    assert_eq!(load.most.load(Ordering::Relaxed), IN_FLIGHT);
-    assert!(per_case_ms <= 2.0, "{per_case_ms} ms a case");
+    let most = load.most.load(Ordering::Relaxed);
+    assert!(
+        (IN_FLIGHT / 2..=IN_FLIGHT).contains(&most),
+        "{most} in flight"
+    );
+    assert!(per_case_ms <= CASE_MS_MAX, "{per_case_ms} ms a case");
     // Cases and outcomes are kept, a few kilobytes each; replies under way are not.
     assert!(mib(resident(0, all)) < 100.0 + cases as f64 / 50.0);
 }
