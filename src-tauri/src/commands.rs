@@ -7,6 +7,9 @@ use studio::view::{
     BundleProgress, EvaluateRequest, ExportRequest, Exported, Failure, PolicyAnalysis,
     PolicyDocument, Release, ReleaseView, RunEvent, RunSummary, RunView, SaveResult, SignOff,
     SignOffRequest, SuiteEdit, SuiteSaved, TraceView, WorkspaceEvent, WorkspaceView,
+    EvaluateRequest, Failure, FoundModel, PolicyAnalysis, PolicyDocument, RunEvent, RunSummary,
+    RunView, SaveResult, ServerCheck, ServerOptions, SuiteEdit, SuiteSaved, TraceView,
+    WorkspaceEvent, WorkspaceView,
 };
 use tauri::ipc::{Channel, Invoke};
 use tauri::{AppHandle, Runtime, State};
@@ -43,6 +46,12 @@ pub fn handler<R: Runtime>() -> impl Fn(Invoke<R>) -> bool + Send + Sync + 'stat
         pick_folder,
         pick_file,
         pick_target,
+        add_server,
+        remove_server,
+        server_models,
+        test_server,
+        set_server_key,
+        decide_host,
     ]
 }
 
@@ -218,6 +227,58 @@ async fn export_bundle(
 #[tauri::command]
 async fn watch(host: State<'_, Host>, on_event: Channel<WorkspaceEvent>) -> Reply<()> {
     host.watch(to_window(on_event)).await
+}
+
+#[tauri::command]
+async fn add_server(
+    host: State<'_, Host>,
+    address: String,
+    options: ServerOptions,
+) -> Reply<WorkspaceView> {
+    let studio = host.studio().await?;
+    studio.add_server(&address, &options).await?;
+    studio.workspace().await
+}
+
+#[tauri::command]
+async fn remove_server(host: State<'_, Host>, address: String) -> Reply<WorkspaceView> {
+    let studio = host.studio().await?;
+    studio.remove_server(&address).await?;
+    studio.workspace().await
+}
+
+#[tauri::command]
+async fn server_models(host: State<'_, Host>, address: String) -> Reply<Vec<FoundModel>> {
+    host.studio().await?.server_models(&address).await
+}
+
+#[tauri::command]
+async fn test_server(host: State<'_, Host>, address: String) -> Reply<ServerCheck> {
+    host.studio().await?.test_server(&address).await
+}
+
+/// Where the key is kept, in words; without one, the stored key is removed.
+#[tauri::command]
+async fn set_server_key(
+    host: State<'_, Host>,
+    address: String,
+    key: Option<String>,
+) -> Reply<String> {
+    let studio = host.studio().await?;
+    studio.set_server_key(&address, key.as_deref()).await
+}
+
+/// The person's answer to whether content may leave the machine for a host.
+#[tauri::command]
+async fn decide_host(
+    host: State<'_, Host>,
+    name: String,
+    allowed: bool,
+    plain_http: bool,
+) -> Reply<WorkspaceView> {
+    let studio = host.studio().await?;
+    studio.decide_host(&name, allowed, plain_http).await?;
+    studio.workspace().await
 }
 
 /// A folder that the person picks; absent when they thought better of it.

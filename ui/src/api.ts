@@ -7,6 +7,7 @@ import type {
   EvaluateRequest,
   Exported,
   ExportRequest,
+  FoundModel,
   PolicyAnalysis,
   PolicyDocument,
   Release,
@@ -18,6 +19,8 @@ import type {
   SaveResult,
   SignOff,
   SignOffRequest,
+  ServerCheck,
+  ServerOptions,
   SuiteEdit,
   SuiteSaved,
   TraceView,
@@ -88,6 +91,23 @@ export const exportBundle = (
   request: ExportRequest,
   onProgress: (progress: BundleProgress) => void,
 ) => invoke<Exported>('export_bundle', { request, onProgress: channel(onProgress) });
+/** Adds a model on a server, `http://host:port/v1#model`; nothing is sent there. */
+export const addServer = (address: string, options: ServerOptions) =>
+  invoke<WorkspaceView>('add_server', { address, options });
+
+export const removeServer = (address: string) =>
+  invoke<WorkspaceView>('remove_server', { address });
+
+export const serverModels = (address: string) => invoke<FoundModel[]>('server_models', { address });
+
+export const testServer = (address: string) => invoke<ServerCheck>('test_server', { address });
+
+/** Says where the key is kept; `null` removes it. */
+export const setServerKey = (address: string, key: string | null) =>
+  invoke<string>('set_server_key', { address, key });
+
+export const decideHost = (name: string, allowed: boolean, plainHttp: boolean) =>
+  invoke<WorkspaceView>('decide_host', { name, allowed, plainHttp });
 
 export const watch = (onEvent: (event: WorkspaceEvent) => void) =>
   invoke<void>('watch', { onEvent: channel(onEvent) });

@@ -8,6 +8,7 @@ pub use bundle::{
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use domain::policy::Effort;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 /// Judge labelled cases by a content policy with a local model, and see what an edit of
@@ -53,6 +54,11 @@ pub enum Command {
     Restore(RestoreArgs),
     /// List the models that were found
     Models(ModelsArgs),
+    /// Serve a policy over HTTP, as OpenAI's clients speak it, and as verdict documents
+    Serve(ServeArgs),
+    /// Models on servers, their keys, and the hosts that content may be sent to
+    #[command(subcommand)]
+    Server(ServerCommand),
     /// Move a corrupted or newer database aside and start a fresh history; nothing is deleted
     Repair(RepairArgs),
     /// Print a checkpoint's logits after the last of some tokens, for parity checks
@@ -77,7 +83,8 @@ pub struct Subject {
     /// The suite: its name, or its file [default: the policy's own]
     #[arg(long, value_name = "SUITE")]
     pub suite: Option<String>,
-    /// The model: `pebble` (a demonstration model), or a checkpoint's folder
+    /// The model: `pebble` (a demonstration model), a checkpoint's folder, or a server's
+    /// address, such as http://127.0.0.1:8000/v1#gpt-oss-safeguard-20b
     #[arg(long, value_name = "MODEL")]
     pub model: Option<String>,
     /// How hard the model reasons [default: the policy's own]
@@ -86,6 +93,103 @@ pub struct Subject {
     /// The run to compare with [default: the policy's baseline]
     #[arg(long, value_name = "RUN")]
     pub baseline: Option<i64>,
+    #[command(flatten)]
+    pub outside: OutsideArgs,
+}
+
+#[derive(Args)]
+pub struct OutsideArgs {
+    /// Let policies and cases leave this machine for this host, for this run alone
+    #[arg(long, value_name = "HOST")]
+    pub allow_host: Vec<String>,
+    /// Also without encryption (http), for the hosts of --allow-host
+    #[arg(long, requires = "allow_host")]
+    pub plain_http: bool,
+}
+
+#[derive(Subcommand)]
+pub enum ServerCommand {
+    /// List the models on servers and the hosts that are allowed
+    List(ListServersArgs),
+    /// Add a model on a server to the workspace, or change how it is spoken to
+    Add(AddServerArgs),
+    /// Take a model on a server out of the workspace
+    Remove(ServerArgs),
+    /// List the models that a server has
+    Models(ReachServerArgs),
+    /// Have a model on a server say one word, and print who answered
+    Test(ReachServerArgs),
+    /// Store a server's key, read from standard input, in the system's keychain
+    Key(KeyArgs),
+    /// Let policies and cases of this workspace leave this machine for a host
+    Allow(HostArgs),
+    /// Take that back
+    Forbid(HostArgs),
+}
+
+#[derive(Args)]
+pub struct ListServersArgs {
+    #[command(flatten)]
+    pub place: Place,
+}
+
+#[derive(Args)]
+pub struct ServerArgs {
+    /// The server's address: http://HOST:PORT/v1#MODEL
+    #[arg(value_name = "ADDRESS")]
+    pub address: String,
+    #[command(flatten)]
+    pub place: Place,
+}
+
+#[derive(Args)]
+pub struct AddServerArgs {
+    #[command(flatten)]
+    pub server: ServerArgs,
+    /// Send our own prompt to /completions, in place of messages to /chat/completions
+    #[arg(long)]
+    pub raw: bool,
+    /// Requests in flight [default: 8]
+    #[arg(long, value_name = "N")]
+    pub concurrency: Option<u32>,
+    /// Money for a million tokens read
+    #[arg(long, value_name = "PRICE")]
+    pub price_in: Option<f64>,
+    /// Money for a million tokens written
+    #[arg(long, value_name = "PRICE")]
+    pub price_out: Option<f64>,
+    /// The money
+    #[arg(long, value_name = "NAME", default_value = "USD")]
+    pub currency: String,
+}
+
+#[derive(Args)]
+pub struct ReachServerArgs {
+    #[command(flatten)]
+    pub server: ServerArgs,
+    #[command(flatten)]
+    pub outside: OutsideArgs,
+}
+
+#[derive(Args)]
+pub struct KeyArgs {
+    #[command(flatten)]
+    pub server: ServerArgs,
+    /// Remove the key
+    #[arg(long)]
+    pub remove: bool,
+}
+
+#[derive(Args)]
+pub struct HostArgs {
+    /// The host's name, without scheme or port
+    #[arg(value_name = "HOST")]
+    pub host: String,
+    /// Also without encryption (http)
+    #[arg(long)]
+    pub plain_http: bool,
+    #[command(flatten)]
+    pub place: Place,
 }
 
 #[derive(Args)]
@@ -264,6 +368,50 @@ pub struct RunsArgs {
 
 #[derive(Args)]
 pub struct ModelsArgs {
+    #[command(flatten)]
+    pub place: Place,
+}
+
+#[derive(Args)]
+pub struct ServeArgs {
+    /// The policy: its name, or its file
+    #[arg(long, value_name = "POLICY")]
+    pub policy: String,
+    /// The model: `pebble` (a demonstration model), a checkpoint's folder, or an address
+    #[arg(long, value_name = "MODEL")]
+    pub model: Option<String>,
+    /// How hard the model reasons where a caller does not say [default: the policy's own]
+    #[arg(long, value_enum)]
+    pub effort: Option<EffortArg>,
+    /// The port; 0 takes any that is free
+    #[arg(long, default_value_t = 8765)]
+    pub port: u16,
+    /// The address to listen on; any but loopback needs --token-file
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub bind: IpAddr,
+    /// A file with the tokens that callers may use, one a line
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// Let callers bring policies of their own
+    #[arg(long)]
+    pub any_policy: bool,
+    /// Cases that may wait for the model; more are refused with 429
+    #[arg(long, value_name = "CASES", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=65536))]
+    pub queue: u32,
+    /// Connections at once; more wait
+    #[arg(long, value_name = "COUNT", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=65536))]
+    pub connections: u32,
+    /// Requests a second of one client; 0 sets no bound
+    #[arg(long, value_name = "COUNT", default_value_t = 200)]
+    pub rate: u32,
+    /// Seconds until a request without a verdict is given up
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u32).range(1..=86400))]
+    pub timeout: u32,
+    /// Bytes of a request's body
+    #[arg(long, value_name = "BYTES", default_value_t = 1 << 20)]
+    pub body_max: usize,
+    #[command(flatten)]
+    pub outside: OutsideArgs,
     #[command(flatten)]
     pub place: Place,
 }

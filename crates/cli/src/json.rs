@@ -6,7 +6,7 @@ use domain::run::{Outcome, Settings, TokenCounts};
 use domain::verdict::{Expected, Verdict};
 use domain::{flip::Metrics, policy::RevisionId, run::RunId};
 use serde::Serialize;
-use studio::view::{Failure, GateReport};
+use studio::view::{Failure, GateReport, Usage};
 use studio::{Record, RecordedCase, Timing};
 
 #[derive(Serialize)]
@@ -19,6 +19,9 @@ struct Run<'a> {
     settings: &'a Settings,
     outcomes: Vec<CaseOutcome<'a>>,
     metrics: &'a Metrics,
+    /// Only of a run by a server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<&'a Usage>,
     timing: RunTiming,
 }
 
@@ -70,6 +73,7 @@ pub fn run(record: &Record, suite: &str, device: &str, timing: Timing) -> String
         settings: &summary.settings,
         outcomes: record.cases.iter().filter_map(outcome).collect(),
         metrics: &record.figures.metrics,
+        usage: record.usage.as_ref(),
         timing: RunTiming {
             wall_ms: timing.wall_ms,
             load_ms: timing.load_ms,

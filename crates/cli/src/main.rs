@@ -17,6 +17,8 @@ mod progress;
 mod release;
 mod report;
 mod run;
+mod serve;
+mod server;
 mod table;
 mod watch;
 
@@ -45,6 +47,7 @@ async fn main() -> ExitCode {
                 Code::Conflict
                 | Code::Input
                 | Code::Model
+                | Code::Consent
                 | Code::Store
                 | Code::BadDatabase
                 | Code::Internal => ExitCode::from(2),
@@ -77,6 +80,8 @@ async fn answer(command: Command) -> Result<Ending, Failure> {
         Command::Runs(args) => history::runs(args).await?,
         Command::Baseline(args) => history::baseline(args).await?,
         Command::Restore(args) => history::restore(args).await?,
+        Command::Serve(args) => serve::serve(args).await?,
+        Command::Server(command) => server::server(command).await?,
         Command::Models(args) => history::models(args).await?,
         Command::Repair(args) => history::repair(args).await?,
         Command::Logits(args) => logits::logits(&args)?,

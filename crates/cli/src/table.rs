@@ -44,6 +44,7 @@ const EXCERPT_CHARS_MAX: usize = 56;
 pub fn run(view: &RunView, style: Style) -> String {
     let mut out = heading(view);
     out += &metrics(view);
+    out += &usage(view);
     out.push('\n');
     let mut rows: Vec<&CaseRow> = view
         .rows
@@ -87,6 +88,30 @@ fn heading(view: &RunView) -> String {
         summary.model_name,
         effort_word(summary.settings.effort),
         short(&summary.revision),
+    )
+}
+
+/// What a server counted, and what it promises; nothing for a model in memory.
+fn usage(view: &RunView) -> String {
+    let (Some(usage), Some(server)) = (&view.usage, &view.summary.settings.server) else {
+        return String::new();
+    };
+    let currency = usage.currency.as_deref().unwrap_or_default();
+    let cost = usage
+        .cost
+        .map_or_else(String::new, |cost| format!(", cost {cost:.4} {currency}"));
+    let promise = if server.repeats {
+        ""
+    } else {
+        "\n  the server does not promise the same answer twice: flips are undecided until repeated"
+    };
+    format!(
+        "  {} at {}: {} tokens read ({} in its cache), {} written{cost}{promise}\n",
+        server.software,
+        server.url,
+        usage.prompt_tokens,
+        usage.reused_tokens,
+        usage.generated_tokens,
     )
 }
 
@@ -287,6 +312,18 @@ pub fn models(models: &[ModelView]) -> String {
             .problem
             .as_ref()
             .map_or_else(String::new, |problem| format!("\n    {problem}"));
+        if let Some(server) = &model.server {
+            let place = if server.leaves_machine {
+                "leaves this machine"
+            } else {
+                "stays on this machine"
+            };
+            out += &format!(
+                "{} ({}, {place})\n    {}{trouble}\n",
+                model.name, model.device, model.id
+            );
+            continue;
+        }
         out += &format!(
             "{} ({}{demonstration})\n    {:.1} MB, context of {} tokens, {}{trouble}\n",
             model.name,

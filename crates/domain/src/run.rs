@@ -20,6 +20,36 @@ pub struct Settings {
     pub sampling: Sampling,
     /// Bound on generated tokens a case.
     pub tokens_max: u32,
+    /// The server that judged; absent where the model was in this program's own memory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub server: Option<Server>,
+}
+
+/// What a server said of itself and of its model when the run began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct Server {
+    /// The base of its interface, without any key.
+    pub url: String,
+    pub model: String,
+    /// As its makers write it: `vLLM`, `llama-server`, …
+    pub software: String,
+    pub version: Option<String>,
+    pub fingerprint: Option<String>,
+    pub quantization: Option<String>,
+    /// `chat`, or `completions` with our own prompt.
+    pub api: String,
+    /// Whether the same question is promised the same answer.
+    pub repeats: bool,
+}
+
+impl Settings {
+    /// Whether a second run would say the same, word for word.
+    pub fn is_repeatable(&self) -> bool {
+        let server_repeats = self.server.as_ref().is_none_or(|server| server.repeats);
+        self.sampling == Sampling::Greedy && server_repeats
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, TS)]

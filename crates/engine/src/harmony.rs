@@ -9,7 +9,7 @@ const HEADER_TOKENS_MAX: u32 = 32;
 
 /// The system block, without the date that the model's chat template adds: the same prompt
 /// must be the same tomorrow.
-fn system(effort: Effort) -> String {
+pub fn system(effort: Effort) -> String {
     let effort = match effort {
         Effort::Low => "low",
         Effort::Medium => "medium",

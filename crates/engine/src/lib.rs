@@ -20,4 +20,5 @@ mod vocabulary;
 mod weights;
 
 pub use api::*;
+pub use harmony::system as system_block;
 pub use model::last_logits;

@@ -6,6 +6,7 @@
 mod baselines;
 mod cases;
 mod error;
+mod host_consents;
 mod imports;
 mod models;
 mod open;
@@ -14,10 +15,12 @@ mod releases;
 mod revisions;
 mod run_cases;
 mod runs;
+mod servers;
 mod sign_offs;
 
 pub use cases::suite_hash;
 pub use error::StoreError;
+pub use host_consents::HostConsent;
 pub use imports::{NewImport, PendingImport};
 pub use models::Model;
 pub use open::{Store, move_aside};
@@ -25,4 +28,5 @@ pub use releases::Release;
 pub use revisions::Revision;
 pub use run_cases::{JudgedCount, RunCase};
 pub use runs::{Identity, NewRun, Run, RunState};
+pub use servers::ServerEntry;
 pub use sign_offs::SignOff;

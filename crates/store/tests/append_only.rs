@@ -75,6 +75,7 @@ async fn create(store: &Store, count: u32) -> RunId {
             template_version: 1,
             sampling: Sampling::Greedy,
             tokens_max: 512,
+            server: None,
         },
         cases: &cases,
         started_at_ms: 1,

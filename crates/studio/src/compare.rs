@@ -6,13 +6,13 @@
 
 use crate::view::{
     Before, CaseRow, ClauseFigures, Figures, FlipCounts, MetricsDelta, RunState, RunSummary,
-    RunView,
+    RunView, Usage,
 };
 use domain::case::{Case, excerpt};
 use domain::citation;
 use domain::flip::{Certainty, Flip, FlipKind, Metrics, flip, mcnemar_p, metrics};
 use domain::policy::Clause;
-use domain::run::{Judged, Outcome, Sampling};
+use domain::run::{Judged, Outcome, Settings};
 use domain::verdict::{Expected, Verdict};
 use std::collections::{BTreeSet, HashMap};
 use store::{Run, RunCase};
@@ -20,7 +20,7 @@ use store::{Run, RunCase};
 const EXCERPT_CHARS_MAX: usize = 160;
 
 /// Greedy runs of one engine are exact repeats, so a flip between them is a fact about the
-/// two revisions. Within half a nat of zero (62 against 38 in a hundred) the model itself
+/// two revisions; most servers promise no such thing. Within half a nat of zero (62 against 38 in a hundred) the model itself
 /// is of two minds, and samples would often say otherwise: such a flip stays undecided.
 const UNDECIDED_MARGIN: f64 = 0.5;
 
@@ -88,6 +88,8 @@ pub(crate) struct Table {
     pub clauses: Vec<Clause>,
     pub entries: Vec<Entry>,
     pub base: Option<Base>,
+    /// Of a run by a server: what was counted, priced.
+    pub usage: Option<Usage>,
 }
 
 impl Table {
@@ -98,7 +100,21 @@ impl Table {
             baseline: self.base.as_ref().map(|base| base.summary.clone()),
             rows: self.entries.iter().map(|entry| self.row(entry)).collect(),
             figures,
+            usage: self.usage.clone(),
         }
+    }
+
+    /// Tokens that a server read, had in its cache, and wrote for this run's own outcomes.
+    pub(crate) fn server_tokens(&self) -> [u64; 3] {
+        let own = self.entries.iter().filter(|entry| !entry.cached);
+        let tokens = own.filter_map(|entry| Some(entry.outcome.as_ref()?.tokens));
+        tokens.fold([0; 3], |[prompt, reused, generated], tokens| {
+            [
+                prompt + u64::from(tokens.prompt),
+                reused + u64::from(tokens.reused),
+                generated + u64::from(tokens.generated),
+            ]
+        })
     }
 
     pub(crate) fn row(&self, entry: &Entry) -> CaseRow {
@@ -241,20 +257,17 @@ impl Table {
     }
 
     fn certainty(&self, before: &Outcome, now: &Outcome) -> Certainty {
-        let base = self
-            .base
-            .as_ref()
-            .map(|base| base.summary.settings.sampling);
-        let greedy = [Some(self.run.settings.sampling), base]
+        let base = self.base.as_ref().map(|base| &base.summary.settings);
+        let repeatable = [Some(&self.run.settings), base]
             .into_iter()
             .flatten()
-            .all(|sampling| sampling == Sampling::Greedy);
+            .all(Settings::is_repeatable);
         let margins = [before.margin, now.margin];
         let near = margins
             .into_iter()
             .flatten()
             .any(|margin| margin.abs() < UNDECIDED_MARGIN);
-        if greedy && !near {
+        if repeatable && !near {
             Certainty::Real
         } else {
             Certainty::Undecided

@@ -26,7 +26,7 @@ use store::{Identity, Model, NewRun, Revision, Run, RunState, suite_hash};
 /// Bounds on a reply, generous because a cut reply is no verdict. Of 1,639 real replies the
 /// median had 159 tokens, the 95th percentile 1,102, the longest 3,176; longer ones
 /// come with higher effort, and lowering the effort is the better way to shorten them.
-fn tokens_max(effort: Effort) -> u32 {
+pub(crate) fn tokens_max(effort: Effort) -> u32 {
     match effort {
         Effort::Low => 512,
         Effort::Medium => 2048,
@@ -111,9 +111,10 @@ impl Studio {
             template_version: prompt::TEMPLATE_VERSION,
             sampling: Sampling::Greedy,
             tokens_max: tokens_max(request.effort),
+            server: ready.judge.server().cloned(),
         };
         let prefix = prefix(&policy, settings.effort);
-        tokens_fit(&shown_policy(self, &request.policy), &prefix, &ready)?;
+        check_length(&shown_policy(self, &request.policy), &prefix, &ready)?;
         let (run, continued) = match self
             .known_run(request, &policy, &cases, &ready, &settings)
             .await?
@@ -358,10 +359,14 @@ impl Studio {
             let baseline = self.baseline(&run.policy, None, &run.model.digest).await?;
             table.is_baseline = baseline == Some(run.run);
             table.run = run;
+            table.usage = self.usage(&table);
             return Ok(RunEvent::Finished { view: table.view() });
         }
         let kept = self.give_up(run).await;
         *running = None;
+        if last.is_err() {
+            self.model().disconnect();
+        }
         last?;
         Ok(RunEvent::Cancelled {
             run: kept?.then_some(run),
@@ -440,7 +445,7 @@ pub(crate) fn prefix(policy: &Policy, effort: Effort) -> Prefix {
 
 /// A policy that fills the context alone fails as a whole, with both figures; a single
 /// case that does not fit beside it becomes an unparsed outcome that says so.
-pub(crate) fn tokens_fit(file: &str, prefix: &Prefix, ready: &Ready) -> Result<(), Failure> {
+pub(crate) fn check_length(file: &str, prefix: &Prefix, ready: &Ready) -> Result<(), Failure> {
     let tokens = ready.judge.prompt_tokens(prefix, "");
     let info = ready.judge.info();
     if tokens < info.context_tokens {

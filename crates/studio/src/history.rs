@@ -6,7 +6,7 @@
 
 use crate::compare::{Base, Entry, Table, summary};
 use crate::studio::{Record, RecordedCase, Studio, now_ms};
-use crate::view::{BaselineTrace, Comparison, Failure, RunSummary, RunView, TraceView};
+use crate::view::{BaselineTrace, Comparison, Failure, RunSummary, RunView, TraceView, Usage};
 use domain::flip::metrics;
 use domain::policy::clauses;
 use domain::run::{Judged, RunId};
@@ -50,6 +50,7 @@ impl Studio {
         Ok(Record {
             summary: view.summary,
             figures: view.figures,
+            usage: view.usage,
             cases: table
                 .entries
                 .into_iter()
@@ -192,7 +193,7 @@ impl Studio {
         };
         let clauses = clauses(&self.file_text(&run).await?);
         let cases = self.store().run_cases(run.run).await?;
-        Ok(Table {
+        let mut table = Table {
             is_baseline: effective == Some(run.run),
             entries: cases
                 .into_iter()
@@ -201,7 +202,19 @@ impl Studio {
             clauses,
             run,
             base,
-        })
+            usage: None,
+        };
+        table.usage = self.usage(&table);
+        Ok(table)
+    }
+
+    pub(crate) fn usage(&self, table: &Table) -> Option<Usage> {
+        let server = table.run.settings.server.as_ref()?;
+        let [prompt, reused, generated] = table.server_tokens();
+        Some(
+            self.servers_outside()
+                .usage(server, prompt, reused, generated),
+        )
     }
 
     async fn base(&self, run: RunId, effective: Option<RunId>) -> Result<Base, Failure> {

@@ -1,11 +1,26 @@
-//! Who judges: the engine, or a replay of prepared replies.
+//! Who judges: the engine, a model on a server, or a replay of prepared replies.
 
-use engine::{Cancel, Engine, Event, GenerateError, ModelInfo, Prefix, Request};
+use domain::run::Server;
+use engine::{Cancel, Engine, Event, GenerateError, Incoming, ModelInfo, Prefix, Request};
+
+/// How many requests a judge that cannot admit later ones is given in one call.
+const TOGETHER_MAX: usize = 16;
 
 pub trait Judge: Send + Sync {
     fn info(&self) -> &ModelInfo;
 
+    /// Tokens of the prompt; zero where the judge cannot count them.
     fn prompt_tokens(&self, prefix: &Prefix, user: &str) -> u32;
+
+    /// What the judge's server says of itself; nothing where there is none.
+    fn server(&self) -> Option<&Server> {
+        None
+    }
+
+    /// Whether a server says that its model is the demonstration model.
+    fn is_demonstration(&self) -> bool {
+        false
+    }
 
     /// As `Engine::generate`: blocking, events in order, stops within a step of `cancel`.
     fn generate(
@@ -15,6 +30,61 @@ pub trait Judge: Send + Sync {
         cancel: &Cancel,
         on_event: &mut dyn FnMut(Event),
     ) -> Result<(), GenerateError>;
+
+    /// As `Engine::generate_from`. A judge that cannot admit requests between two steps
+    /// answers those that have come, then those that came meanwhile.
+    fn generate_from(
+        &self,
+        prefix: &Prefix,
+        next: &mut dyn FnMut() -> Option<Incoming>,
+        cancel: &Cancel,
+        on_event: &mut dyn FnMut(Event),
+    ) -> Result<(), GenerateError> {
+        let mut first = 0;
+        loop {
+            let together: Vec<Request> = std::iter::from_fn(&mut *next)
+                .take(TOGETHER_MAX)
+                .map(|incoming| incoming.request)
+                .collect();
+            if together.is_empty() {
+                return Ok(());
+            }
+            let ended = self.generate(prefix, &together, cancel, &mut |event| {
+                on_event(after(event, first));
+            });
+            ended.map_err(|error| match error {
+                GenerateError::Unanswered(missing) => {
+                    let shifted = missing.into_iter().map(|(index, why)| (first + index, why));
+                    GenerateError::Unanswered(shifted.collect())
+                }
+                other => other,
+            })?;
+            first += together.len();
+        }
+    }
+}
+
+/// The event, its request counted from the first of all calls.
+fn after(event: Event, first: usize) -> Event {
+    match event {
+        Event::PrefixReady { .. } => event,
+        Event::Text {
+            index,
+            channel,
+            text,
+        } => Event::Text {
+            index: first + index,
+            channel,
+            text,
+        },
+        Event::Restarted { index } => Event::Restarted {
+            index: first + index,
+        },
+        Event::Finished { index, reply } => Event::Finished {
+            index: first + index,
+            reply,
+        },
+    }
 }
 
 impl Judge for Engine {
@@ -34,5 +104,15 @@ impl Judge for Engine {
         on_event: &mut dyn FnMut(Event),
     ) -> Result<(), GenerateError> {
         Engine::generate(self, prefix, requests, cancel, on_event)
+    }
+
+    fn generate_from(
+        &self,
+        prefix: &Prefix,
+        next: &mut dyn FnMut() -> Option<Incoming>,
+        cancel: &Cancel,
+        on_event: &mut dyn FnMut(Event),
+    ) -> Result<(), GenerateError> {
+        Engine::generate_from(self, prefix, next, cancel, on_event)
     }
 }

@@ -2,6 +2,7 @@
 //! evaluate a policy over its suite, compare runs, keep files safe.
 
 mod bundles;
+mod classify;
 mod compare;
 mod documents;
 mod drafts;
@@ -17,6 +18,8 @@ mod order;
 mod releases;
 pub mod replay;
 mod schema;
+mod remote_judge;
+mod servers;
 mod stream;
 mod studio;
 mod turns;
@@ -30,6 +33,9 @@ pub use bundles::{NewKey, ShownKey, new_key, show_key, sign_bundle, verify_bundl
 pub use files::write_whole;
 pub use format::Formatting;
 pub use schema::Schema;
+pub use classify::Classifier;
+pub use remote::{Keys, Limits};
+pub use servers::Outside;
 pub use studio::{BadDatabase, Options, Record, RecordedCase, Studio, Timing};
 pub use watch::Watch;
 

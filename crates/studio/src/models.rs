@@ -8,24 +8,33 @@
 //!
 //! The model that judges is the first of these that is given: the host's option, the
 //! choice stored by `select` in `.touchstone/model`, `model` of touchstone.toml, Pebble.
+//! An address, `http://host:port/v1#model`, stands for a model on a server; it is reached
+//! when it is needed first, and again after a while or when it left cases without an answer.
 
 use crate::judge::Judge;
+use crate::servers::{self, Servers};
 use crate::view::{Failure, ModelView};
 use engine::Engine;
+use remote::Endpoint;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 pub(crate) const PEBBLE: &str = "pebble";
 const PEBBLE_VARIABLE: &str = "TOUCHSTONE_PEBBLE";
 
-/// A folder that looks like a checkpoint.
+/// A server is asked anew who it is after this time: it may have been updated.
+const CONNECTION_MAX: Duration = Duration::from_secs(600);
+
+/// A folder that looks like a checkpoint, or an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Found {
     id: String,
+    /// Of an address, the address itself.
     path: PathBuf,
     demonstration: bool,
+    remote: bool,
 }
 
 /// The model that judges, on its way into memory or there.
@@ -33,10 +42,15 @@ struct Found {
 struct Slot {
     found: Found,
     state: watch::Receiver<State>,
+    /// Of a server's: its state changes whenever it is reached or lost.
+    change: Option<Arc<watch::Sender<State>>>,
+    reached: Arc<Mutex<Option<Instant>>>,
 }
 
 #[derive(Clone)]
 enum State {
+    /// A server that was not asked yet.
+    Unreached,
     Loading,
     Ready(Arc<dyn Judge>),
     Failed(String),
@@ -45,6 +59,7 @@ enum State {
 pub(crate) struct Models {
     root: PathBuf,
     configured: Option<String>,
+    servers: Arc<Servers>,
     slot: Mutex<Result<Slot, String>>,
 }
 
@@ -58,7 +73,12 @@ pub(crate) struct Ready {
 impl Models {
     /// Chooses the model and begins to load it. A choice that is no checkpoint is
     /// reported when the model is needed, and can be replaced until then.
-    pub(crate) fn new(root: &Path, option: Option<&str>, configured: Option<String>) -> Models {
+    pub(crate) fn new(
+        root: &Path,
+        option: Option<&str>,
+        configured: Option<String>,
+        servers: Arc<Servers>,
+    ) -> Models {
         let stored = std::fs::read_to_string(choice_path(root)).ok();
         let stored = stored.as_deref().map(str::trim).filter(|id| !id.is_empty());
         let id = option
@@ -70,21 +90,29 @@ impl Models {
             root: root.to_owned(),
             slot: Mutex::new(slot),
             configured,
+            servers,
         }
     }
 
     /// Judges with what the host brought.
-    pub(crate) fn fixed(root: &Path, judge: Arc<dyn Judge>) -> Models {
+    pub(crate) fn fixed(root: &Path, judge: Arc<dyn Judge>, servers: Arc<Servers>) -> Models {
         let found = Found {
             id: judge.info().name.clone(),
             path: root.to_owned(),
             demonstration: true,
+            remote: false,
         };
         let (_, state) = watch::channel(State::Ready(judge));
         Models {
             root: root.to_owned(),
             configured: None,
-            slot: Mutex::new(Ok(Slot { found, state })),
+            servers,
+            slot: Mutex::new(Ok(Slot {
+                found,
+                state,
+                change: None,
+                reached: Arc::default(),
+            })),
         }
     }
 
@@ -92,7 +120,10 @@ impl Models {
         let slot = self.lock().clone();
         let mut found: Vec<Found> = Vec::new();
         let ids = [Some(PEBBLE.to_owned()), self.configured.clone()];
-        for id in ids.into_iter().flatten().chain(folders(&self.root)) {
+        let others = folders(&self.root)
+            .into_iter()
+            .chain(self.servers.addresses());
+        for id in ids.into_iter().flatten().chain(others) {
             found.extend(find(&self.root, &id).ok());
         }
         found.extend(slot.as_ref().ok().map(|slot| slot.found.clone()));
@@ -108,7 +139,15 @@ impl Models {
                 Ok(slot) if slot.found.path == model.path => Some(slot.state.borrow().clone()),
                 _ => None,
             };
-            views.push(view(&model, state.as_ref()));
+            let mut shown = view(&model, state.as_ref());
+            if model.remote {
+                let said = match &state {
+                    Some(State::Ready(judge)) => judge.server(),
+                    _ => None,
+                };
+                shown.server = self.servers.view(&model.id, said);
+            }
+            views.push(shown);
         }
         views
     }
@@ -117,7 +156,8 @@ impl Models {
     pub(crate) fn selected(&self) -> Option<String> {
         let slot = self.lock();
         let slot = slot.as_ref().ok()?;
-        let failed = matches!(*slot.state.borrow(), State::Failed(_));
+        // A server that is away stays the choice: it is asked again each time.
+        let failed = !slot.found.remote && matches!(*slot.state.borrow(), State::Failed(_));
         (!failed).then(|| slot.found.id.clone())
     }
 
@@ -127,7 +167,7 @@ impl Models {
             Err(message) => Some(message.clone()),
             Ok(slot) => match &*slot.state.borrow() {
                 State::Failed(message) => Some(message.clone()),
-                State::Loading | State::Ready(_) => None,
+                State::Unreached | State::Loading | State::Ready(_) => None,
             },
         }
     }
@@ -138,14 +178,49 @@ impl Models {
         let state = slot.as_ref().ok()?.state.borrow();
         match &*state {
             State::Ready(judge) => Some(judge.info().digest.clone()),
-            State::Loading | State::Failed(_) => None,
+            State::Unreached | State::Loading | State::Failed(_) => None,
         }
     }
 
-    /// Waits until the model is loaded.
+    /// Waits until the model is loaded, or its server reached.
     pub(crate) async fn ready(&self) -> Result<Ready, Failure> {
-        let slot = self.lock().clone();
-        wait(slot.map_err(Failure::model)?).await
+        let slot = self.lock().clone().map_err(Failure::model)?;
+        self.reach(&slot).await?;
+        wait(slot).await
+    }
+
+    /// Speaks to a slot's server, unless that was done a moment ago. A failure is kept to be
+    /// shown, and does not keep the next call from trying again.
+    async fn reach(&self, slot: &Slot) -> Result<(), Failure> {
+        let Some(change) = &slot.change else {
+            return Ok(());
+        };
+        // Leave that was taken back counts at once, connected or not.
+        let (endpoint, _) = Endpoint::parse(&slot.found.id).map_err(Failure::input)?;
+        self.servers.check(&endpoint)?;
+        let reached = *slot.reached.lock().expect("no holder of this lock panics");
+        let fresh = reached.is_some_and(|reached| reached.elapsed() < CONNECTION_MAX);
+        if fresh && matches!(*slot.state.borrow(), State::Ready(_)) {
+            return Ok(());
+        }
+        match self.servers.connect(&slot.found.id).await {
+            Ok(judge) => {
+                *slot.reached.lock().expect("no holder of this lock panics") = Some(Instant::now());
+                change.send_replace(State::Ready(judge));
+                Ok(())
+            }
+            Err(failure) => {
+                change.send_replace(State::Failed(failure.message.clone()));
+                Err(failure)
+            }
+        }
+    }
+
+    /// The server is asked anew who it is before it judges again.
+    pub(crate) fn disconnect(&self) {
+        if let Ok(slot) = self.lock().as_ref() {
+            *slot.reached.lock().expect("no holder of this lock panics") = None;
+        }
     }
 
     /// Loads another model and, when that went well, judges with it and remembers it.
@@ -161,6 +236,7 @@ impl Models {
             }
             _ => load(found.clone()),
         };
+        self.reach(&slot).await?;
         wait(slot.clone()).await?;
         let state = slot.state.borrow().clone();
         *self.lock() = Ok(slot);
@@ -168,7 +244,11 @@ impl Models {
         if let Err(error) = std::fs::write(&path, format!("{}\n", found.id)) {
             return Err(Failure::file(&path, "written", &error));
         }
-        Ok(view(&found, Some(&state)))
+        let mut shown = view(&found, Some(&state));
+        if let State::Ready(judge) = &state {
+            shown.server = self.servers.view(&found.id, judge.server());
+        }
+        Ok(shown)
     }
 
     fn lock(&self) -> MutexGuard<'_, Result<Slot, String>> {
@@ -184,12 +264,12 @@ async fn wait(mut slot: Slot) -> Result<Ready, Failure> {
         .map(|state| state.clone());
     match state {
         Ok(State::Ready(judge)) => Ok(Ready {
+            demonstration: slot.found.demonstration || judge.is_demonstration(),
             judge,
-            demonstration: slot.found.demonstration,
         }),
         Ok(State::Failed(message)) => Err(Failure::model(message)),
         // The sender went away without a word: the loading thread panicked.
-        Ok(State::Loading) | Err(_) => Err(Failure::internal(format!(
+        Ok(State::Unreached | State::Loading) | Err(_) => Err(Failure::internal(format!(
             "Loading {} ended unexpectedly. The log has the cause.",
             slot.found.path.display()
         ))),
@@ -197,6 +277,15 @@ async fn wait(mut slot: Slot) -> Result<Ready, Failure> {
 }
 
 fn load(found: Found) -> Slot {
+    if found.remote {
+        let (change, state) = watch::channel(State::Unreached);
+        return Slot {
+            found,
+            state,
+            change: Some(Arc::new(change)),
+            reached: Arc::default(),
+        };
+    }
     let (sender, state) = watch::channel(State::Loading);
     let path = found.path.clone();
     let work = move || {
@@ -215,7 +304,12 @@ fn load(found: Found) -> Slot {
     {
         tracing::error!(%error, "no thread for loading a model");
     }
-    Slot { found, state }
+    Slot {
+        found,
+        state,
+        change: None,
+        reached: Arc::default(),
+    }
 }
 
 fn choice_path(root: &Path) -> PathBuf {
@@ -232,6 +326,15 @@ fn find(root: &Path, id: &str) -> Result<Found, String> {
                  folder, put it into {}, or choose the folder of another model.",
                 root.join("fixtures/pebble").display()
             )
+        });
+    }
+    if Endpoint::is_address(id) {
+        let id = servers::normal(id).map_err(|failure| failure.message)?;
+        return Ok(Found {
+            path: PathBuf::from(&id),
+            id,
+            demonstration: false,
+            remote: true,
         });
     }
     let path = root.join(id);
@@ -252,6 +355,7 @@ fn find(root: &Path, id: &str) -> Result<Found, String> {
             id: path.to_string_lossy().into_owned(),
             demonstration: names_pebble(&path),
             path,
+            remote: false,
         }
     })
 }
@@ -261,6 +365,7 @@ fn pebble(path: &Path) -> Found {
         id: PEBBLE.to_owned(),
         path: std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()),
         demonstration: true,
+        remote: false,
     }
 }
 
@@ -330,7 +435,13 @@ fn view(found: &Found, state: Option<&State>) -> ModelView {
         bytes: 0,
         context_tokens: 0,
         problem: None,
+        server: None,
     };
+    if found.remote {
+        let model = found.id.split_once('#').map(|(_, model)| model.to_owned());
+        view.name = model.unwrap_or_else(|| found.id.clone());
+        view.device = "server".to_owned();
+    }
     match state {
         Some(State::Ready(judge)) => {
             let info = judge.info();
@@ -338,9 +449,13 @@ fn view(found: &Found, state: Option<&State>) -> ModelView {
             view.digest = Some(info.digest.clone());
             view.device.clone_from(&info.device);
             view.bytes = info.bytes;
-            view.context_tokens = info.context_tokens;
+            view.demonstration |= judge.is_demonstration();
+            view.context_tokens = match info.context_tokens {
+                u32::MAX => 0,
+                tokens => tokens,
+            };
         }
-        Some(State::Loading | State::Failed(_)) | None => {
+        Some(State::Unreached | State::Loading | State::Failed(_)) | None => {
             let sizes = weights(&found.path).filter_map(|path| path.metadata().ok());
             view.bytes = sizes.map(|metadata| metadata.len()).sum();
             view.context_tokens = configured_context(&found.path).unwrap_or(0);

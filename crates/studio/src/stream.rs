@@ -17,7 +17,7 @@ use domain::policy::OutputContract;
 use domain::prompt;
 use domain::run::{Outcome, Sampling, Settings, TokenCounts};
 use domain::verdict::{Reading, Verdict, read};
-use engine::{Alternatives, Channel, Event, Finish, GenerateError, Prefix, Reply, Request};
+use engine::{Alternatives, Channel, Draft, Event, Finish, GenerateError, Prefix, Reply, Request};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -81,6 +81,7 @@ pub(crate) async fn judge_all(
         }
         Err(GenerateError::TooLong(message)) => Err(Failure::input(message)),
         Err(GenerateError::Internal(message)) => Err(Failure::model(message)),
+        Err(GenerateError::Unanswered(left)) => Err(stream.unanswered(&left)),
     }
 }
 
@@ -90,17 +91,20 @@ fn requests(work: &Work, positions: &[usize], mut drafts: Drafts) -> Vec<Request
     positions
         .iter()
         .map(|position| {
-            let entry = &entries[*position];
-            Request {
-                draft: drafts.remove(&entry.fingerprint),
-                ..request(&entry.case, settings, &sides)
-            }
+            let entry = &work.table.entries[*position];
+            let draft = drafts.remove(&entry.fingerprint);
+            request(&entry.case, settings, &sides, draft)
         })
         .collect()
 }
 
-/// What the engine is asked about one case.
-pub(crate) fn request(case: &Case, settings: &Settings, sides: &prompt::Alternatives) -> Request {
+/// What the engine is asked about a case.
+pub(crate) fn request(
+    case: &Case,
+    settings: &Settings,
+    sides: &prompt::Alternatives,
+    draft: Option<Draft>,
+) -> Request {
     Request {
         user: prompt::user(case),
         sampling: match settings.sampling {
@@ -120,7 +124,7 @@ pub(crate) fn request(case: &Case, settings: &Settings, sides: &prompt::Alternat
             over: sides.violating.clone(),
             under: sides.safe.clone(),
         },
-        draft: None,
+        draft,
     }
 }
 
@@ -243,6 +247,7 @@ impl Stream {
                     written.push_str(&text);
                 }
             }
+            Event::Restarted { index } => self.running[index] = None,
             Event::Finished { index, reply } => {
                 self.running[index] = None;
                 self.finished += 1;
@@ -319,6 +324,24 @@ impl Stream {
                 text: text.clone(),
             });
         }
+    }
+
+    /// What is said when a server left some cases without an answer. They have no outcome,
+    /// so that resuming the run asks for exactly these.
+    fn unanswered(&self, left: &[(usize, String)]) -> Failure {
+        let total = self.table.entries.len();
+        let mut message = format!("{} of {total} cases have no answer yet.", left.len());
+        if let Some((index, why)) = left.first() {
+            let case = &self.table.entries[self.positions[*index]].case.id;
+            message.push_str(&format!(" {case}: {why}"));
+        }
+        if self.done() > 0 {
+            let run = self.table.run.run.0;
+            message.push_str(&format!(
+                " What was judged is kept; resume run {run} to ask for the rest."
+            ));
+        }
+        Failure::model(message)
     }
 
     fn done(&self) -> usize {
@@ -405,6 +428,7 @@ pub(crate) fn outcome(
             "Policy and case have {prompt_tokens} tokens; the model reads {context_tokens}. \
              Shorten the case or the policy."
         )),
+        (Finish::Refused(why), _) => unparsed(format!("The server gave no reply: {why}.")),
         (Finish::Malformed(detail), _) => unparsed(format!(
             "The reply breaks the model's message format: {detail}"
         )),

@@ -2,8 +2,11 @@
 
 use crate::judge::Judge;
 use crate::models::Models;
+use crate::servers::{Outside, Servers};
 use crate::turns::Turns;
-use crate::view::{Failure, Figures, ModelView, Problem, RunSummary, Severity, WorkspaceView};
+use crate::view::{
+    Failure, Figures, ModelView, Problem, RunSummary, Severity, Usage, WorkspaceView,
+};
 use crate::watch::Known;
 use crate::workspace::{self, Config};
 use crate::{DATA, files};
@@ -32,6 +35,7 @@ struct Inner {
     problems: Vec<Problem>,
     store: Store,
     models: Models,
+    servers: Arc<Servers>,
     turns: Turns,
     /// The case whose trace is streamed.
     watched: Mutex<Option<String>>,
@@ -42,11 +46,14 @@ struct Inner {
 
 #[derive(Clone, Default)]
 pub struct Options {
-    /// The model to judge with, before any choice stored in the workspace: `pebble` or a folder.
+    /// The model to judge with, before any choice stored in the workspace: `pebble`, a folder,
+    /// or a server's address.
     pub model: Option<String>,
     pub bad_database: BadDatabase,
     /// Judges instead of any model on disk (a replay, in tests).
     pub judge: Option<Arc<dyn Judge>>,
+    /// Hosts that content may be sent to, for this process alone.
+    pub outside: Outside,
 }
 
 /// What to do with a database that is corrupted or comes from a newer version.
@@ -78,6 +85,8 @@ pub struct Timing {
 pub struct Record {
     pub summary: RunSummary,
     pub figures: Figures,
+    /// Only of a run by a server.
+    pub usage: Option<Usage>,
     pub cases: Vec<RecordedCase>,
 }
 
@@ -103,9 +112,15 @@ impl Studio {
         let (config, config_problem) = workspace::config(&root);
         let mut problems = Vec::from_iter(config_problem);
         let store = open_store(&data.join(DATABASE), options.bad_database, &mut problems).await?;
+        let servers = Arc::new(Servers::open(store.clone(), options.outside).await?);
         let models = match options.judge {
-            Some(judge) => Models::fixed(&root, judge),
-            None => Models::new(&root, options.model.as_deref(), config.model.clone()),
+            Some(judge) => Models::fixed(&root, judge, servers.clone()),
+            None => Models::new(
+                &root,
+                options.model.as_deref(),
+                config.model.clone(),
+                servers.clone(),
+            ),
         };
         Ok(Studio {
             inner: Arc::new(Inner {
@@ -115,6 +130,7 @@ impl Studio {
                 problems,
                 store,
                 models,
+                servers,
                 turns: Turns::default(),
                 watched: Mutex::default(),
                 saving: Mutex::default(),
@@ -212,6 +228,10 @@ impl Studio {
 
     pub(crate) fn model(&self) -> &Models {
         &self.inner.models
+    }
+
+    pub(crate) fn servers_outside(&self) -> &Servers {
+        &self.inner.servers
     }
 
     pub(crate) fn turns(&self) -> &Turns {

@@ -45,6 +45,8 @@ pub enum Code {
     Cancelled,
     /// The model could not be loaded or run.
     Model,
+    /// Content would leave the machine, for a host that nobody has allowed.
+    Consent,
     /// The database refused.
     Store,
     /// The database is corrupted or from a newer version; it can be moved aside.
@@ -98,7 +100,7 @@ pub struct PolicySummary {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct ModelView {
-    /// `pebble`, or the folder's path.
+    /// `pebble`, the folder's path, or the address on a server.
     pub id: String,
     pub name: String,
     /// Pebble is a demonstration model and is labelled so wherever it is named.
@@ -109,8 +111,89 @@ pub struct ModelView {
     pub device: String,
     #[ts(type = "number")]
     pub bytes: u64,
+    /// Zero where it is not known.
     pub context_tokens: u32,
     pub problem: Option<String>,
+    /// Where the model is on a server.
+    pub server: Option<ServerView>,
+}
+
+/// A model on a server, and whether content may go there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct ServerView {
+    /// The base of its interface.
+    pub url: String,
+    pub host: String,
+    pub model: Option<String>,
+    pub leaves_machine: bool,
+    pub encrypted: bool,
+    /// Somebody allowed it, or it is this machine.
+    pub allowed: bool,
+    /// Added to the workspace, and not only named by touchstone.toml or an option.
+    pub stored: bool,
+    /// What it said of itself, once it was asked.
+    pub software: Option<String>,
+    pub version: Option<String>,
+    pub quantization: Option<String>,
+    /// Whether the same question is promised the same answer.
+    pub repeats: bool,
+}
+
+/// How a model on a server is spoken to.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS)]
+#[serde(default)]
+#[ts(export)]
+pub struct ServerOptions {
+    /// Raw completions with our own prompt, in place of chat.
+    pub raw: bool,
+    /// Requests in flight.
+    pub concurrency: Option<u32>,
+    /// Money for a million tokens read, and written.
+    pub price_prompt: Option<f64>,
+    pub price_generated: Option<f64>,
+    pub currency: Option<String>,
+}
+
+/// A model that a server lists.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct FoundModel {
+    pub id: String,
+    pub address: String,
+    pub context_tokens: Option<u32>,
+}
+
+/// A server that answered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct ServerCheck {
+    pub server: ServerView,
+    pub elapsed_ms: f64,
+}
+
+/// A host that content of the workspace may be sent to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct HostView {
+    pub host: String,
+    pub plain_http: bool,
+}
+
+/// What a server counted for a run's new outcomes, and what that costs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct Usage {
+    #[ts(type = "number")]
+    pub prompt_tokens: u64,
+    /// Prompt tokens that the server had in its cache.
+    #[ts(type = "number")]
+    pub reused_tokens: u64,
+    #[ts(type = "number")]
+    pub generated_tokens: u64,
+    /// Absent where no prices are configured.
+    pub cost: Option<f64>,
+    pub currency: Option<String>,
 }
 
 /// A policy opened for editing, with its suite and its past.
@@ -292,6 +375,8 @@ pub struct RunView {
     pub baseline: Option<RunSummary>,
     pub rows: Vec<CaseRow>,
     pub figures: Figures,
+    /// Only of a run by a server.
+    pub usage: Option<Usage>,
 }
 
 /// The figures of a run as far as it has come.

@@ -64,3 +64,8 @@ export function moment(atMs: number, nowMs: number = Date.now()): string {
 export function marginPosition(value: number): number {
   return 0.5 + 0.5 * Math.tanh(value / 6);
 }
+
+/** An amount of money with the digits that matter; what a case costs is a fraction of a cent. */
+export function money(value: number): string {
+  return value.toLocaleString(i18n.tag, { maximumSignificantDigits: 3 });
+}

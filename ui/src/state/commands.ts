@@ -119,6 +119,13 @@ export const commands: readonly Command[] = [
     run: (studio) => void studio.openFolder(),
   },
   {
+    id: 'servers',
+    title: (m) => m.servers,
+    group: 'groupGeneral',
+    enabled: (studio) => studio.workspace !== null,
+    run: (studio) => (studio.overlay = 'servers'),
+  },
+  {
     id: 'focus-editor',
     title: (m) => m.focusEditor,
     group: 'groupGeneral',

@@ -9,6 +9,7 @@ import type {
   RunEvent,
   RunSummary,
   RunView,
+  Usage,
 } from '../lib/types';
 
 export type Phase = 'idle' | 'waiting' | 'running' | 'finished' | 'cancelled' | 'failed';
@@ -24,6 +25,8 @@ export class RunSession {
   figures = $state.raw<Figures | null>(null);
   progress = $state.raw<Progress | null>(null);
   failure = $state.raw<Failure | null>(null);
+  /** What a server counted, once the run is complete. */
+  usage = $state.raw<Usage | null>(null);
   live = $state.raw<{ case: string; text: string } | null>(null);
   /** It waits for the person to stop typing, and not for the back end. */
   pausing = $state(false);
@@ -128,6 +131,7 @@ export class RunSession {
     this.summary = view.summary;
     this.baseline = view.baseline;
     this.figures = view.figures;
+    this.usage = view.usage;
     this.rows = view.rows;
     this.#index = new Map(view.rows.map((row, at) => [row.case, at]));
   }

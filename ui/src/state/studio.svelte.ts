@@ -19,6 +19,7 @@ import { i18n } from '../messages/index.svelte';
 import { notices } from './notices.svelte';
 import { PolicyTab } from './policy.svelte';
 import type { Screen } from './screens';
+import { hostOf, type Leave } from './servers.svelte';
 
 const TYPING_DELAY_MS = 300;
 
@@ -30,7 +31,8 @@ export type EditorHandle = {
   focus(): void;
 };
 
-export type Overlay = 'palette' | 'shortcuts' | 'history' | 'new-policy' | 'conflict' | null;
+export type Overlay =
+  'palette' | 'shortcuts' | 'history' | 'new-policy' | 'conflict' | 'servers' | null;
 
 export class Studio {
   workspace = $state.raw<WorkspaceView | null>(null);
@@ -40,6 +42,8 @@ export class Studio {
   activeName = $state<string | null>(null);
   overlay = $state<Overlay>(null);
   screen = $state<Screen>('workbench');
+  /** A question that waits: may content leave the machine for this host? */
+  leave = $state.raw<Leave | null>(null);
   /** The case in the inspector: one of the suite, or a new one. */
   editing = $state.raw<{ item: Case; isNew: boolean } | null>(null);
   editor: EditorHandle | null = null;
@@ -210,10 +214,29 @@ export class Studio {
   }
 
   async selectModel(id: string) {
-    const view = await this.#attempt(() => api.selectModel(id));
+    try {
+      this.workspace = await api.selectModel(id);
+    } catch (thrown) {
+      const failure = asFailure(thrown);
+      if (failure.code === 'consent') this.askLeave(id, () => void this.selectModel(id));
+      else this.failure = failure;
+      return;
+    }
+    if (this.tab) void this.evaluate(this.tab, 0);
+  }
+
+  /** Asks the person before anything is sent to the host of an address. */
+  askLeave(address: string, again: () => void) {
+    const host = hostOf(address);
+    if (host) this.leave = { ...host, again };
+  }
+
+  async allowHost({ host, again }: Leave, plainHttp: boolean) {
+    this.leave = null;
+    const view = await this.#attempt(() => api.decideHost(host, true, plainHttp));
     if (!view) return;
     this.workspace = view;
-    if (this.tab) void this.evaluate(this.tab, 0);
+    again();
   }
 
   setEffort(tab: PolicyTab, effort: Effort) {
@@ -299,6 +322,9 @@ export class Studio {
   }
 
   async #ended(tab: PolicyTab, event: RunEvent) {
+    if (event.kind === 'failed' && event.failure.code === 'consent' && this.model) {
+      this.askLeave(this.model.id, () => void this.evaluate(tab, 0));
+    }
     const failed = event.kind === 'failed' && event.failure.code === 'model';
     if (failed || !this.model?.digest) {
       // Loading ends with the first run: what the model is, or why there is none, is known now.

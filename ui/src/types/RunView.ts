@@ -2,8 +2,13 @@
 import type { CaseRow } from "./CaseRow";
 import type { Figures } from "./Figures";
 import type { RunSummary } from "./RunSummary";
+import type { Usage } from "./Usage";
 
 /**
  * A run beside its baseline.
  */
-export type RunView = { summary: RunSummary, baseline: RunSummary | null, rows: Array<CaseRow>, figures: Figures, };
+export type RunView = { summary: RunSummary, baseline: RunSummary | null, rows: Array<CaseRow>, figures: Figures, 
+/**
+ * Only of a run by a server.
+ */
+usage: Usage | null, };

@@ -2,7 +2,7 @@
 //! model of this machine, outside any run of the workspace.
 
 use super::{OnProgress, tell};
-use crate::evaluate::{prefix, tokens_fit};
+use crate::evaluate::{check_length, prefix};
 use crate::stream::{outcome, request};
 use crate::studio::Studio;
 use crate::view::{BundleStep, Divergence, Failure, Judgement, RerunReport};
@@ -58,7 +58,7 @@ impl Studio {
         let policy = parse(contents.policy_text.as_bytes())
             .map_err(|error| Failure::input(format!("The bundle's policy: {error}")))?;
         let prefix = prefix(&policy, settings.effort);
-        tokens_fit("The bundle's policy", &prefix, &ready)?;
+        check_length("The bundle's policy", &prefix, &ready)?;
         let sides = prompt::alternatives(&policy.output);
         let requests: Vec<_> = cases
             .iter()

@@ -12,5 +12,6 @@ mod killed;
 mod pebble;
 mod releases;
 mod schemas;
+mod remote;
 mod support;
 mod watch;

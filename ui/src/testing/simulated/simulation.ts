@@ -31,6 +31,9 @@ class Simulation {
   runs: Run[] = [];
   baselines = new Map<string, RunId | null>();
   model: string | null = 'pebble';
+  /** Addresses of models on servers, and the hosts that content may leave for. */
+  servers: string[] = [];
+  hosts = new Set<string>();
   /** How long one case takes; 0 finishes in the same turn of the event loop. */
   caseMs = Number(query.get('ms') ?? 40);
   evaluateFailure: Failure | null = null;
@@ -59,6 +62,9 @@ class Simulation {
     this.signOffs = new Map();
     this.exports = [];
     this.evaluateFailure = null;
+    this.model = 'pebble';
+    this.servers = [];
+    this.hosts = new Set();
     this.suiteProblems = query.has('problems');
     this.unreadable = null;
     this.badDatabase = false;
