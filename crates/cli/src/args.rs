@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use domain::policy::Effort;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 /// Judge labelled cases by a content policy with a local model, and see what an edit of
@@ -25,6 +26,8 @@ pub enum Command {
     Runs(RunsArgs),
     /// List the models that were found
     Models(ModelsArgs),
+    /// Serve a policy over HTTP, as OpenAI's clients speak it, and as verdict documents
+    Serve(ServeArgs),
     /// Models on servers, their keys, and the hosts that content may be sent to
     #[command(subcommand)]
     Server(ServerCommand),
@@ -206,6 +209,50 @@ pub struct RunsArgs {
 
 #[derive(Args)]
 pub struct ModelsArgs {
+    #[command(flatten)]
+    pub place: Place,
+}
+
+#[derive(Args)]
+pub struct ServeArgs {
+    /// The policy: its name, or its file
+    #[arg(long, value_name = "POLICY")]
+    pub policy: String,
+    /// The model: `pebble` (a demonstration model), a checkpoint's folder, or an address
+    #[arg(long, value_name = "MODEL")]
+    pub model: Option<String>,
+    /// How hard the model reasons where a caller does not say [default: the policy's own]
+    #[arg(long, value_enum)]
+    pub effort: Option<EffortArg>,
+    /// The port; 0 takes any that is free
+    #[arg(long, default_value_t = 8765)]
+    pub port: u16,
+    /// The address to listen on; any but loopback needs --token-file
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub bind: IpAddr,
+    /// A file with the tokens that callers may use, one a line
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// Let callers bring policies of their own
+    #[arg(long)]
+    pub any_policy: bool,
+    /// Cases that may wait for the model; more are refused with 429
+    #[arg(long, value_name = "CASES", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=65536))]
+    pub queue: u32,
+    /// Connections at once; more wait
+    #[arg(long, value_name = "COUNT", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=65536))]
+    pub connections: u32,
+    /// Requests a second of one client; 0 sets no bound
+    #[arg(long, value_name = "COUNT", default_value_t = 200)]
+    pub rate: u32,
+    /// Seconds until a request without a verdict is given up
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u32).range(1..=86400))]
+    pub timeout: u32,
+    /// Bytes of a request's body
+    #[arg(long, value_name = "BYTES", default_value_t = 1 << 20)]
+    pub body_max: usize,
+    #[command(flatten)]
+    pub outside: OutsideArgs,
     #[command(flatten)]
     pub place: Place,
 }

@@ -12,6 +12,7 @@ mod logits;
 mod place;
 mod progress;
 mod run;
+mod serve;
 mod server;
 mod table;
 mod watch;
@@ -37,6 +38,7 @@ async fn main() -> ExitCode {
         Command::Diff(args) => history::diff(args).await,
         Command::Runs(args) => history::runs(args).await,
         Command::Models(args) => history::models(args).await,
+        Command::Serve(args) => serve::serve(args).await,
         Command::Server(command) => server::server(command).await,
         Command::Repair(args) => history::repair(args).await,
         Command::Logits(args) => logits::logits(&args),

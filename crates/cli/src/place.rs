@@ -2,7 +2,7 @@
 
 use crate::args::{OutsideArgs, Place, Subject};
 use crate::input;
-use domain::policy::{self, Effort};
+use domain::policy::{self, Effort, Policy};
 use std::path::{Path, PathBuf};
 use studio::view::{EvaluateRequest, Failure};
 use studio::{Options, Outside, Studio};
@@ -25,7 +25,7 @@ pub async fn open_outside(place: &Place, outside: &OutsideArgs) -> Result<Studio
     open_at(&workspace(place, None)?, None, leave(outside)).await
 }
 
-fn leave(outside: &OutsideArgs) -> Outside {
+pub fn leave(outside: &OutsideArgs) -> Outside {
     Outside {
         hosts: outside.allow_host.clone(),
         plain_http: outside.plain_http,
@@ -57,15 +57,7 @@ pub fn request(opened: &Opened, subject: &Subject) -> Result<EvaluateRequest, Fa
     let shown = shown(opened.studio.root(), &opened.policy_file);
     let bytes = std::fs::read(&opened.policy_file)
         .map_err(|error| input(format!("{shown} cannot be read: {error}.")))?;
-    let read = policy::parse(&bytes).map_err(|error| {
-        let line = error
-            .line
-            .map_or_else(String::new, |line| format!(":{line}"));
-        input(format!("{shown}{line}: {error}"))
-    })?;
-    for (line, message) in &read.warnings {
-        eprintln!("warning: {shown}:{line}: {message}");
-    }
+    let read = parse_policy(&shown, &bytes)?;
     let effort = subject.effort.map_or(read.effort, Effort::from);
     Ok(EvaluateRequest {
         policy: opened.policy.clone(),
@@ -75,6 +67,26 @@ pub fn request(opened: &Opened, subject: &Subject) -> Result<EvaluateRequest, Fa
         delay_ms: 0,
         only: Vec::new(),
     })
+}
+
+/// A policy file, read. Warnings go to standard error.
+pub fn read_policy(shown: &str, file: &Path) -> Result<Policy, Failure> {
+    let bytes =
+        std::fs::read(file).map_err(|error| input(format!("{shown} cannot be read: {error}.")))?;
+    parse_policy(shown, &bytes)
+}
+
+fn parse_policy(shown: &str, bytes: &[u8]) -> Result<Policy, Failure> {
+    let read = policy::parse(bytes).map_err(|error| {
+        let line = error
+            .line
+            .map_or_else(String::new, |line| format!(":{line}"));
+        input(format!("{shown}{line}: {error}"))
+    })?;
+    for (line, message) in &read.warnings {
+        eprintln!("warning: {shown}:{line}: {message}");
+    }
+    Ok(read)
 }
 
 /// Says on standard error which lines of the suite cannot be used; no usable case at
@@ -113,7 +125,11 @@ pub fn shown(root: &Path, path: &Path) -> String {
         .to_string()
 }
 
-async fn open_at(root: &Path, model: Option<&str>, outside: Outside) -> Result<Studio, Failure> {
+pub async fn open_at(
+    root: &Path,
+    model: Option<&str>,
+    outside: Outside,
+) -> Result<Studio, Failure> {
     let options = Options {
         model: model.map(str::to_owned),
         outside,
@@ -124,7 +140,7 @@ async fn open_at(root: &Path, model: Option<&str>, outside: Outside) -> Result<S
 
 /// The folder given, or the nearest one upwards of the policy's file or of the current
 /// folder that has policies/.
-fn workspace(place: &Place, beside: Option<&Path>) -> Result<PathBuf, Failure> {
+pub fn workspace(place: &Place, beside: Option<&Path>) -> Result<PathBuf, Failure> {
     if let Some(root) = &place.workspace {
         if !root.is_dir() {
             return Err(input(format!(
@@ -150,7 +166,7 @@ fn workspace(place: &Place, beside: Option<&Path>) -> Result<PathBuf, Failure> {
         })
 }
 
-fn policy_file(root: &Path, given: &str) -> Result<(String, PathBuf), Failure> {
+pub fn policy_file(root: &Path, given: &str) -> Result<(String, PathBuf), Failure> {
     let candidates = [
         PathBuf::from(given),
         root.join(given),

@@ -96,6 +96,14 @@ pub struct Draft {
     pub answer: String,
 }
 
+/// A request that comes while others are answered, and the flag by which whoever sent it
+/// gives it up: it then ends within a step, without an event, and makes room.
+#[derive(Debug, Clone)]
+pub struct Incoming {
+    pub request: Request,
+    pub cancel: Cancel,
+}
+
 /// Beginnings of final messages on two sides. The margin is the log-odds of `over`
 /// against `under` at the first token of the final message that belongs to one side only.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -210,6 +218,26 @@ impl Engine {
         cancel: &Cancel,
         on_event: &mut dyn FnMut(Event),
     ) -> Result<(), GenerateError> {
-        self.loaded.generate(prefix, requests, cancel, on_event)
+        let mut waiting = requests.iter();
+        let mut next = || {
+            waiting.next().map(|request| Incoming {
+                request: request.clone(),
+                cancel: Cancel::default(),
+            })
+        };
+        self.generate_from(prefix, &mut next, cancel, on_event)
+    }
+
+    /// As `generate`, with requests that come as they may: `next` is asked before each
+    /// step in which there is room, and the call ends once it has nothing and all are
+    /// answered. The index in events counts what `next` gave.
+    pub fn generate_from(
+        &self,
+        prefix: &Prefix,
+        next: &mut dyn FnMut() -> Option<Incoming>,
+        cancel: &Cancel,
+        on_event: &mut dyn FnMut(Event),
+    ) -> Result<(), GenerateError> {
+        self.loaded.generate(prefix, next, cancel, on_event)
     }
 }

@@ -16,7 +16,8 @@ use crate::sampling::Sampler;
 use crate::vocabulary::{Piece, Vocabulary};
 use crate::weights::Weights;
 use crate::{
-    Cancel, Channel, Event, Finish, GenerateError, LoadError, ModelInfo, Prefix, Reply, Request,
+    Cancel, Channel, Event, Finish, GenerateError, Incoming, LoadError, ModelInfo, Prefix, Reply,
+    Request,
 };
 
 /// Replies under way at once. More share each pass over the weights; fewer let the first
@@ -39,9 +40,9 @@ struct Cached {
 }
 
 /// A request under way.
-struct Active<'a> {
+struct Active {
     index: usize,
-    request: &'a Request,
+    incoming: Incoming,
     kv: Kv,
     /// Tokens not computed yet: the rest of the prompt, or the token chosen last.
     pending: Vec<u32>,
@@ -67,7 +68,7 @@ struct Step {
 
 impl Step {
     /// The next piece of a prompt.
-    fn of_prompt(a: &Active<'_>, room: usize) -> Step {
+    fn of_prompt(a: &Active, room: usize) -> Step {
         let tokens = a.pending[..a.pending.len().min(room)].to_vec();
         let asked = usize::from(!tokens.is_empty() && tokens.len() == a.pending.len());
         Step {
@@ -78,8 +79,8 @@ impl Step {
     }
 
     /// The token chosen last, and a proposal within what the pass and the reply may hold.
-    fn of_reply(a: &Active<'_>, room: usize, positions: usize) -> Step {
-        let left = (a.request.tokens_max - a.generated) as usize;
+    fn of_reply(a: &Active, room: usize, positions: usize) -> Step {
+        let left = (a.incoming.request.tokens_max - a.generated) as usize;
         let room = room.min(left).min(positions - a.kv.len() - 1);
         let mut tokens = a.pending.clone();
         let proposal = a.draft.proposal(room);
@@ -155,7 +156,7 @@ impl Loaded {
     pub(crate) fn generate(
         &self,
         prefix: &Prefix,
-        requests: &[Request],
+        next: &mut dyn FnMut() -> Option<Incoming>,
         cancel: &Cancel,
         on_event: &mut dyn FnMut(Event),
     ) -> Result<(), GenerateError> {
@@ -163,14 +164,16 @@ impl Loaded {
         let mut cached = self.prefix.lock().unwrap_or_else(PoisonError::into_inner);
         self.prepare(&mut cached, prefix, cancel, on_event)?;
         let shared = &cached.kv;
-        let mut waiting = requests.iter().enumerate();
-        let mut active: Vec<Active<'_>> = Vec::new();
+        let mut begun = 0;
+        let mut active: Vec<Active> = Vec::new();
         loop {
+            active.retain(|a| !a.incoming.cancel.is_cancelled());
             while active.len() < self.active_max {
-                let Some((index, request)) = waiting.next() else {
+                let Some(incoming) = next() else {
                     break;
                 };
-                active.extend(self.admit(index, request, shared, on_event));
+                active.extend(self.admit(begun, incoming, shared, on_event));
+                begun += 1;
             }
             if active.is_empty() {
                 return Ok(());
@@ -227,18 +230,19 @@ impl Loaded {
     }
 
     /// Begins a request, or finishes it at once where it cannot begin.
-    fn admit<'a>(
+    fn admit(
         &self,
         index: usize,
-        request: &'a Request,
+        incoming: Incoming,
         shared: &Kv,
         on_event: &mut dyn FnMut(Event),
-    ) -> Option<Active<'a>> {
+    ) -> Option<Active> {
+        let request = &incoming.request;
+        let tokens_max = request.tokens_max;
         let encoded = harmony::user(&self.vocabulary, &request.user);
         let pending = encoded.clone().unwrap_or_default();
         let mut active = Active {
             index,
-            request,
             kv: Kv::new(&self.model.config),
             prompt_tokens: shared.len() + pending.len(),
             pending,
@@ -249,6 +253,7 @@ impl Loaded {
             sampler: Sampler::new(request.sampling),
             finish: Finish::Stop,
             started: Instant::now(),
+            incoming,
         };
         let context = self.model.config.context;
         let refused = match encoded {
@@ -257,7 +262,7 @@ impl Loaded {
                 prompt_tokens: active.prompt_tokens as u32,
                 context_tokens: context as u32,
             }),
-            Ok(_) if request.tokens_max == 0 => Some(Finish::Length),
+            Ok(_) if tokens_max == 0 => Some(Finish::Length),
             Ok(_) => None,
         };
         match refused {
@@ -283,7 +288,7 @@ impl Loaded {
     fn step(
         &self,
         shared: &Kv,
-        active: &mut Vec<Active<'_>>,
+        active: &mut Vec<Active>,
         cancel: &Cancel,
         on_event: &mut dyn FnMut(Event),
     ) -> Result<(), GenerateError> {
@@ -328,7 +333,7 @@ impl Loaded {
     /// the draft was right. Says whether the reply has ended.
     fn read(
         &self,
-        a: &mut Active<'_>,
+        a: &mut Active,
         step: &Step,
         rows: &[&[f32]],
         shared: &Kv,
@@ -363,7 +368,7 @@ impl Loaded {
     /// Chooses a reply's next token and reads it; says whether the reply has ended.
     fn advance(
         &self,
-        a: &mut Active<'_>,
+        a: &mut Active,
         logits: &[f32],
         shared: &Kv,
         on_event: &mut dyn FnMut(Event),
@@ -386,7 +391,9 @@ impl Loaded {
         let room = self.model.config.context - shared.len() - a.kv.len();
         let finish = match step.finish {
             Some(finish) => Some(finish),
-            None if a.generated >= a.request.tokens_max || room == 0 => Some(Finish::Length),
+            None if a.generated >= a.incoming.request.tokens_max || room == 0 => {
+                Some(Finish::Length)
+            }
             None => None,
         };
         a.pending.push(token);
@@ -405,7 +412,7 @@ impl Loaded {
     }
 }
 
-impl Active<'_> {
+impl Active {
     fn finish(&self, shared: &Kv, on_event: &mut dyn FnMut(Event)) {
         let reply = Reply {
             analysis: self.parser.text(Channel::Analysis).unwrap_or_default(),

@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use engine::{
-    Alternatives, Cancel, Channel, Draft, Effort, Engine, Event, Finish, GenerateError, Prefix,
-    Reply, Request, Sampling,
+    Alternatives, Cancel, Channel, Draft, Effort, Engine, Event, Finish, GenerateError, Incoming,
+    Prefix, Reply, Request, Sampling,
 };
 use std::path::Path;
 
@@ -104,6 +104,78 @@ fn replies_do_not_depend_on_the_batch() {
         .collect();
     some.reverse();
     assert_eq!(some, all);
+}
+
+/// Requests that join while others are answered, one after each `gap` askings.
+fn run_joining(engine: &Engine, prefix: &Prefix, n: u64, gap: u64) -> Vec<Reply> {
+    let mut askings = 0;
+    let mut given = 0;
+    let mut next = || {
+        askings += 1;
+        // The first comes at once, else there would be nothing to join.
+        let due = given < n && (given == 0 || askings % gap == 0);
+        due.then(|| {
+            given += 1;
+            Incoming {
+                request: request(given - 1),
+                cancel: Cancel::default(),
+            }
+        })
+    };
+    let mut replies = vec![None; n as usize];
+    let mut on_event = |event| {
+        if let Event::Finished { index, reply } = event {
+            replies[index] = Some(reply);
+        }
+    };
+    engine
+        .generate_from(prefix, &mut next, &Cancel::default(), &mut on_event)
+        .unwrap();
+    replies.into_iter().flatten().collect()
+}
+
+#[test]
+fn requests_that_join_later_get_the_same_replies() {
+    let engine = engine();
+    let policy = prefix("Nothing that smells.");
+    let all = run(&engine, &policy, &requests(12)).0;
+    let all: Vec<_> = all.iter().map(said).collect();
+    for gap in [1, 3] {
+        let joined = run_joining(&engine, &policy, 12, gap);
+        // Those that had not come when all others were answered are left out.
+        assert!(joined.len() > 3, "{} joined", joined.len());
+        let joined: Vec<_> = joined.iter().map(said).collect();
+        assert_eq!(joined, all[..joined.len()], "gap {gap}");
+    }
+}
+
+#[test]
+fn a_request_that_is_given_up_ends_without_an_event() {
+    let engine = engine();
+    let policy = prefix("Nothing that smells.");
+    let (replies, _) = run(&engine, &policy, &requests(3));
+    let cancels: Vec<Cancel> = (0..3).map(|_| Cancel::default()).collect();
+    let mut given = 0;
+    let mut next = || {
+        let incoming = cancels.get(given).map(|cancel| Incoming {
+            request: request(given as u64),
+            cancel: cancel.clone(),
+        });
+        given += 1;
+        incoming
+    };
+    let mut finished = Vec::new();
+    let mut on_event = |event| match event {
+        Event::Text { index: 1, .. } => cancels[1].cancel(),
+        Event::Finished { index, reply } => finished.push((index, said(&reply))),
+        _ => {}
+    };
+    engine
+        .generate_from(&policy, &mut next, &Cancel::default(), &mut on_event)
+        .unwrap();
+    finished.sort_by_key(|(index, _)| *index);
+    let expected = [0, 2].map(|index| (index, said(&replies[index])));
+    assert_eq!(finished, expected);
 }
 
 #[test]

@@ -26,7 +26,7 @@ use store::{Identity, Model, NewRun, Revision, Run, RunState, suite_hash};
 /// Bounds on a reply, generous because a cut reply is no verdict. Of 1,639 real replies the
 /// median had 159 tokens, the 95th percentile 1,102, the longest 3,176; longer ones
 /// come with higher effort, and lowering the effort is the better way to shorten them.
-fn tokens_max(effort: Effort) -> u32 {
+pub(crate) fn tokens_max(effort: Effort) -> u32 {
     match effort {
         Effort::Low => 512,
         Effort::Medium => 2048,
@@ -429,7 +429,7 @@ fn shown_policy(studio: &Studio, name: &str) -> String {
     shown(studio.root(), &policy_path(studio.root(), name))
 }
 
-fn prefix(policy: &Policy, effort: Effort) -> Prefix {
+pub(crate) fn prefix(policy: &Policy, effort: Effort) -> Prefix {
     Prefix {
         effort: match effort {
             Effort::Low => engine::Effort::Low,
@@ -442,7 +442,7 @@ fn prefix(policy: &Policy, effort: Effort) -> Prefix {
 
 /// A policy that fills the context alone fails as a whole, with both figures; a single
 /// case that does not fit beside it becomes an unparsed outcome that says so.
-fn check_length(file: &str, prefix: &Prefix, ready: &Ready) -> Result<(), Failure> {
+pub(crate) fn check_length(file: &str, prefix: &Prefix, ready: &Ready) -> Result<(), Failure> {
     let tokens = ready.judge.prompt_tokens(prefix, "");
     let info = ready.judge.info();
     if tokens < info.context_tokens {

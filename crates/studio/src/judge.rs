@@ -1,7 +1,10 @@
 //! Who judges: the engine, a model on a server, or a replay of prepared replies.
 
 use domain::run::Server;
-use engine::{Cancel, Engine, Event, GenerateError, ModelInfo, Prefix, Request};
+use engine::{Cancel, Engine, Event, GenerateError, Incoming, ModelInfo, Prefix, Request};
+
+/// How many requests a judge that cannot admit later ones is given in one call.
+const TOGETHER_MAX: usize = 16;
 
 pub trait Judge: Send + Sync {
     fn info(&self) -> &ModelInfo;
@@ -27,6 +30,51 @@ pub trait Judge: Send + Sync {
         cancel: &Cancel,
         on_event: &mut dyn FnMut(Event),
     ) -> Result<(), GenerateError>;
+
+    /// As `Engine::generate_from`. A judge that cannot admit requests between two steps
+    /// answers those that have come, then those that came meanwhile.
+    fn generate_from(
+        &self,
+        prefix: &Prefix,
+        next: &mut dyn FnMut() -> Option<Incoming>,
+        cancel: &Cancel,
+        on_event: &mut dyn FnMut(Event),
+    ) -> Result<(), GenerateError> {
+        let mut first = 0;
+        loop {
+            let together: Vec<Request> = std::iter::from_fn(&mut *next)
+                .take(TOGETHER_MAX)
+                .map(|incoming| incoming.request)
+                .collect();
+            if together.is_empty() {
+                return Ok(());
+            }
+            self.generate(prefix, &together, cancel, &mut |event| {
+                on_event(after(event, first));
+            })?;
+            first += together.len();
+        }
+    }
+}
+
+/// The event, its request counted from the first of all calls.
+fn after(event: Event, first: usize) -> Event {
+    match event {
+        Event::PrefixReady { .. } => event,
+        Event::Text {
+            index,
+            channel,
+            text,
+        } => Event::Text {
+            index: first + index,
+            channel,
+            text,
+        },
+        Event::Finished { index, reply } => Event::Finished {
+            index: first + index,
+            reply,
+        },
+    }
 }
 
 impl Judge for Engine {
@@ -46,5 +94,15 @@ impl Judge for Engine {
         on_event: &mut dyn FnMut(Event),
     ) -> Result<(), GenerateError> {
         Engine::generate(self, prefix, requests, cancel, on_event)
+    }
+
+    fn generate_from(
+        &self,
+        prefix: &Prefix,
+        next: &mut dyn FnMut() -> Option<Incoming>,
+        cancel: &Cancel,
+        on_event: &mut dyn FnMut(Event),
+    ) -> Result<(), GenerateError> {
+        Engine::generate_from(self, prefix, next, cancel, on_event)
     }
 }

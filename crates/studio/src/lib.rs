@@ -1,6 +1,7 @@
 //! The pipeline that the window and the command line share: open a workspace,
 //! evaluate a policy over its suite, compare runs, keep files safe.
 
+mod classify;
 mod compare;
 mod documents;
 mod drafts;
@@ -21,6 +22,7 @@ pub mod view;
 mod watch;
 mod workspace;
 
+pub use classify::Classifier;
 pub use remote::{Keys, Limits};
 pub use servers::Outside;
 pub use studio::{BadDatabase, Options, Record, RecordedCase, Studio, Timing};

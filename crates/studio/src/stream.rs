@@ -12,11 +12,12 @@ use crate::order;
 use crate::studio::{Studio, now_ms};
 use crate::turns::Turn;
 use crate::view::{Failure, Progress, RunEvent};
+use domain::case::Case;
 use domain::policy::OutputContract;
 use domain::prompt;
-use domain::run::{Outcome, Sampling, TokenCounts};
+use domain::run::{Outcome, Sampling, Settings, TokenCounts};
 use domain::verdict::{Reading, Verdict, read};
-use engine::{Alternatives, Channel, Event, Finish, GenerateError, Prefix, Reply, Request};
+use engine::{Alternatives, Channel, Draft, Event, Finish, GenerateError, Prefix, Reply, Request};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -89,28 +90,42 @@ fn requests(work: &Work, positions: &[usize], mut drafts: Drafts) -> Vec<Request
     let settings = &work.table.run.settings;
     positions
         .iter()
-        .map(|position| Request {
-            user: prompt::user(&work.table.entries[*position].case),
-            sampling: match settings.sampling {
-                Sampling::Greedy => engine::Sampling::Greedy,
-                Sampling::Seeded {
-                    seed,
-                    temperature,
-                    top_p,
-                } => engine::Sampling::Seeded {
-                    seed,
-                    temperature,
-                    top_p,
-                },
-            },
-            tokens_max: settings.tokens_max,
-            alternatives: Alternatives {
-                over: sides.violating.clone(),
-                under: sides.safe.clone(),
-            },
-            draft: drafts.remove(&work.table.entries[*position].fingerprint),
+        .map(|position| {
+            let entry = &work.table.entries[*position];
+            let draft = drafts.remove(&entry.fingerprint);
+            request(&entry.case, settings, &sides, draft)
         })
         .collect()
+}
+
+/// What the engine is asked about a case.
+pub(crate) fn request(
+    case: &Case,
+    settings: &Settings,
+    sides: &prompt::Alternatives,
+    draft: Option<Draft>,
+) -> Request {
+    Request {
+        user: prompt::user(case),
+        sampling: match settings.sampling {
+            Sampling::Greedy => engine::Sampling::Greedy,
+            Sampling::Seeded {
+                seed,
+                temperature,
+                top_p,
+            } => engine::Sampling::Seeded {
+                seed,
+                temperature,
+                top_p,
+            },
+        },
+        tokens_max: settings.tokens_max,
+        alternatives: Alternatives {
+            over: sides.violating.clone(),
+            under: sides.safe.clone(),
+        },
+        draft,
+    }
 }
 
 struct Stream {
@@ -373,7 +388,12 @@ impl Stream {
 }
 
 /// Reads a reply. What has no whole final message is unparsed, with the reason.
-fn outcome(case: String, reply: Reply, contract: &OutputContract, context_tokens: u32) -> Outcome {
+pub(crate) fn outcome(
+    case: String,
+    reply: Reply,
+    contract: &OutputContract,
+    context_tokens: u32,
+) -> Outcome {
     let unparsed = |reason: String| Reading {
         verdict: Verdict::Unparsed,
         label: None,
