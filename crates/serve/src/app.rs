@@ -352,7 +352,16 @@ pub fn failed(error: Option<&GenerateError>) -> Refusal {
             "model_error",
             format!("The model failed: {message}"),
         ),
-        Some(GenerateError::Cancelled) | None => stopping(),
+        Some(GenerateError::Unanswered(missing)) => {
+            let why = missing.first().map_or("there is no answer", |(_, why)| why);
+            Refusal::new(StatusCode::BAD_GATEWAY, "model_error", why)
+        }
+        Some(GenerateError::Cancelled) => stopping(),
+        None => Refusal::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "model_error",
+            "The model failed without saying why. The server's log has more.",
+        ),
     }
 }
 

@@ -17,7 +17,7 @@ use domain::prompt;
 use domain::run::{Outcome, Sampling, Settings};
 use engine::{Finish, Reply};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Number, Value, json};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -37,7 +37,7 @@ struct ChatRequest {
     reasoning_effort: Option<Effort>,
     temperature: Option<f64>,
     top_p: Option<f64>,
-    seed: Option<i64>,
+    seed: Option<Number>,
     max_tokens: Option<u32>,
     max_completion_tokens: Option<u32>,
     logprobs: Option<bool>,
@@ -299,7 +299,7 @@ fn settings(asked: &ChatRequest, served: &Settings) -> Result<Settings, Refusal>
         Sampling::Greedy
     } else {
         Sampling::Seeded {
-            seed: asked.seed.map_or_else(random, i64::cast_unsigned),
+            seed: asked.seed.as_ref().and_then(seed).unwrap_or_else(random),
             temperature,
             top_p,
         }
@@ -353,13 +353,12 @@ impl Head {
         })
     }
 
-    /// Changes with the model, the policy or the template.
+    /// Changes with the model or the template; the policy has a revision of its own.
     fn fingerprint(&self) -> String {
-        let short = |digest: &str| digest.chars().take(12).collect::<String>();
+        let digest = &self.classifier.judge().info().digest;
         format!(
-            "m{}-p{}-t{}",
-            short(&self.classifier.judge().info().digest),
-            short(&self.classifier.policy().revision.0),
+            "{}-t{}",
+            digest.chars().take(12).collect::<String>(),
             self.classifier.settings().template_version
         )
     }
@@ -382,7 +381,7 @@ impl Ending {
             Finish::Stop => (reply.answer.clone(), "stop"),
             Finish::Length => (reply.answer.clone(), "length"),
             // What stands before a broken header may look like an answer and is none.
-            Finish::Malformed(_) => (None, "stop"),
+            Finish::Malformed(_) | Finish::Refused(_) => (None, "stop"),
             Finish::PromptTooLong {
                 prompt_tokens,
                 context_tokens,
@@ -431,6 +430,12 @@ impl Ending {
         reading["model"] = self.model.clone();
         reading
     }
+}
+
+/// Negative seeds are as good as others; fractions are none.
+fn seed(number: &Number) -> Option<u64> {
+    let negative = || number.as_i64().map(i64::cast_unsigned);
+    number.as_u64().or_else(negative)
 }
 
 /// Not for secrets: a seed nobody chose, or a part of an id.

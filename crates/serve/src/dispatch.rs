@@ -7,6 +7,7 @@ use crate::metrics::Metrics;
 use engine::{Cancel, Channel, Event, GenerateError, Incoming, Prefix, Reply, Request};
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -245,12 +246,20 @@ impl Shared {
 
 fn work(shared: &Shared, judge: &dyn Judge) {
     while let Some(prefix) = shared.wait() {
-        drive(shared, judge, &prefix);
+        // A panic of the model ends the cases that it had, not the server: their channels
+        // close, and whoever waits is told.
+        let drive = AssertUnwindSafe(|| drive(shared, judge, &prefix));
+        if catch_unwind(drive).is_err() {
+            tracing::error!("the model panicked");
+            shared.metrics.in_flight.set(0);
+        }
     }
-    // Only an abort leaves cases behind; dropping them tells whoever waits.
+    // Only an abort leaves cases behind.
     let mut queue = shared.lock();
     queue.stopping = true;
-    queue.waiting.clear();
+    for job in queue.waiting.drain(..) {
+        tell(&job, Told::Failed(GenerateError::Cancelled));
+    }
     shared.metrics.queue_depth.set(0);
 }
 
@@ -287,6 +296,12 @@ fn drive(shared: &Shared, judge: &dyn Judge, prefix: &Arc<Prefix>) {
                 tell(job, Told::Text(channel, text));
             }
         }
+        // What was told does not count, and what is told anew is not told twice.
+        Event::Restarted { index } => {
+            if let Some(job) = running.borrow_mut().get_mut(&index) {
+                job.ask.stream = false;
+            }
+        }
         Event::Finished { index, reply } => {
             let mut running = running.borrow_mut();
             if let Some(job) = running.remove(&index) {
@@ -300,14 +315,21 @@ fn drive(shared: &Shared, judge: &dyn Judge, prefix: &Arc<Prefix>) {
     };
     let ended = judge.generate_from(prefix, &mut next, &shared.cancel, &mut on_event);
     shared.metrics.in_flight.set(0);
-    let left: Vec<Job> = running.into_inner().into_values().collect();
-    match ended {
-        // A judge that ends well without an answer for someone is at fault.
-        Ok(()) => left.iter().for_each(|job| {
-            let message = "there is no answer".to_owned();
-            tell(job, Told::Failed(GenerateError::Internal(message)));
-        }),
-        Err(error) => fail(shared, prefix, left, &error),
+    let mut running = running.into_inner();
+    let unanswered = match ended {
+        Ok(()) => Vec::new(),
+        Err(GenerateError::Unanswered(missing)) => missing,
+        Err(error) => return fail(shared, prefix, running.into_values().collect(), &error),
+    };
+    let missing = |job: &Job, why| tell(job, Told::Failed(GenerateError::Internal(why)));
+    for (index, why) in unanswered {
+        if let Some(job) = running.remove(&index) {
+            missing(&job, why);
+        }
+    }
+    // A judge that ends well without an answer for someone is at fault.
+    for job in running.values() {
+        missing(job, "there is no answer".to_owned());
     }
 }
 
@@ -334,6 +356,7 @@ fn copy(error: &GenerateError) -> GenerateError {
         GenerateError::Cancelled => GenerateError::Cancelled,
         GenerateError::TooLong(message) => GenerateError::TooLong(message.clone()),
         GenerateError::Internal(message) => GenerateError::Internal(message.clone()),
+        GenerateError::Unanswered(missing) => GenerateError::Unanswered(missing.clone()),
     }
 }
 

@@ -25,6 +25,8 @@ struct Stream {
     deadline: Instant,
     usage: bool,
     pieces: Vec<String>,
+    /// The reasoning sent so far.
+    reasoning: String,
     /// Not sent yet.
     ready: VecDeque<String>,
     ended: bool,
@@ -44,6 +46,7 @@ pub fn respond(
         deadline,
         usage,
         pieces: Vec::new(),
+        reasoning: String::new(),
         ready: VecDeque::new(),
         ended: false,
     };
@@ -74,10 +77,7 @@ impl Stream {
 
     fn take(&mut self, told: Told) {
         match told {
-            Told::Text(Channel::Analysis, text) => {
-                let delta = json!({"reasoning_content": text, "reasoning": text});
-                self.delta(&delta, None, None);
-            }
+            Told::Text(Channel::Analysis, text) => self.reason(&text),
             Told::Text(Channel::Final, text) => self.pieces.push(text),
             Told::Text(Channel::Commentary, _) => {}
             Told::Finished(reply) => self.finish(*reply),
@@ -85,7 +85,26 @@ impl Stream {
         }
     }
 
+    fn reason(&mut self, text: &str) {
+        self.reasoning.push_str(text);
+        let delta = json!({"reasoning_content": text, "reasoning": text});
+        self.delta(&delta, None, None);
+    }
+
+    /// A server behind this one may have begun anew; what was sent cannot be taken back,
+    /// so the reasoning that counts follows it whole.
+    fn complete_reasoning(&mut self, analysis: &str) {
+        let missing = match analysis.strip_prefix(&self.reasoning) {
+            Some(rest) => rest.to_owned(),
+            None => format!("\n\n{analysis}"),
+        };
+        if !missing.is_empty() {
+            self.reason(&missing);
+        }
+    }
+
     fn finish(&mut self, reply: Reply) {
+        self.complete_reasoning(&reply.analysis);
         let ending = match Ending::of(&self.app, &self.head, reply, &self.pieces) {
             Ok(ending) => ending,
             Err(refusal) => return self.refuse(&refusal),

@@ -49,8 +49,15 @@ pub trait Judge: Send + Sync {
             if together.is_empty() {
                 return Ok(());
             }
-            self.generate(prefix, &together, cancel, &mut |event| {
+            let ended = self.generate(prefix, &together, cancel, &mut |event| {
                 on_event(after(event, first));
+            });
+            ended.map_err(|error| match error {
+                GenerateError::Unanswered(missing) => {
+                    let shifted = missing.into_iter().map(|(index, why)| (first + index, why));
+                    GenerateError::Unanswered(shifted.collect())
+                }
+                other => other,
             })?;
             first += together.len();
         }
@@ -69,6 +76,9 @@ fn after(event: Event, first: usize) -> Event {
             index: first + index,
             channel,
             text,
+        },
+        Event::Restarted { index } => Event::Restarted {
+            index: first + index,
         },
         Event::Finished { index, reply } => Event::Finished {
             index: first + index,

@@ -281,6 +281,10 @@ async fn effort_sampling_and_length_reach_the_model() {
         ask(seeded).await,
         "low | 7 0.5 0.9 | 512 | User: a//Assistant: b"
     );
+    for (given, seed) in [(json!(-1), u64::MAX), (json!(u64::MAX), u64::MAX)] {
+        let body = with(with(user("x"), "temperature", json!(1)), "seed", given);
+        assert_eq!(ask(body).await, format!("low | {seed} 1 1 | 512 | x"));
+    }
     let unseeded = with(user("x"), "temperature", json!(1));
     assert_ne!(ask(unseeded.clone()).await, ask(unseeded).await);
 }

@@ -220,6 +220,19 @@ async fn a_case_that_is_given_up_leaves_the_queue() {
 }
 
 #[tokio::test]
+async fn a_model_that_panics_fails_its_case_and_not_the_server() {
+    let replay = Replay::new(|prefix, request| match request.user.as_str() {
+        "bad" => panic!("on purpose"),
+        _ => seller(prefix, request),
+    });
+    let server = start(Setup::replay(Arc::new(replay))).await;
+    let (status, refused) = server.refusal(CLASSIFY, &content("bad")).await;
+    assert_eq!((status, &refused["code"]), (500, &json!("model_error")));
+    assert_eq!(server.post(CLASSIFY, &content("good")).await.status(), 200);
+    assert_eq!(server.metric(IN_FLIGHT).await, Some(0.0));
+}
+
+#[tokio::test]
 async fn a_verdict_that_is_late_is_given_up() {
     let limits = Limits {
         request_time: Duration::from_millis(200),
