@@ -168,8 +168,11 @@ fn engine_and_store_do_not_know_each_other() {
         "Flip",
         "policy_category",
     ];
+    let mut found = uses(&judges, &policy_words);
+    // The HTTP library's name for what to do with redirects.
+    found.retain(|place| !place.contains("redirect::Policy::none()"));
     none(
-        &uses(&judges, &policy_words),
+        &found,
         "engine and remote know messages and tokens, never policies",
     );
 }

@@ -2,6 +2,8 @@
 //! the page sends and receives them, on a copy of the sample workspace.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod servers;
+
 use crate::commands;
 use crate::host::Host;
 use serde_json::{Value, json};

@@ -84,7 +84,7 @@ pub struct Subject {
     #[arg(long, value_name = "SUITE")]
     pub suite: Option<String>,
     /// The model: `pebble` (a demonstration model), a checkpoint's folder, or a server's
-    /// address, such as http://127.0.0.1:8000/v1#gpt-oss-safeguard-20b
+    /// address (http://HOST:PORT/v1#MODEL)
     #[arg(long, value_name = "MODEL")]
     pub model: Option<String>,
     /// How hard the model reasons [default: the policy's own]

@@ -86,7 +86,10 @@ impl Servers {
 
     fn options(&self, address: &str) -> ServerOptions {
         let known = self.lock();
-        let entry = known.entries.iter().find(|(known, _)| known == address);
+        // An address without a model means the server's only one.
+        let own = format!("{address}#");
+        let stands = |known: &str| known == address || known.starts_with(&own);
+        let entry = known.entries.iter().find(|(known, _)| stands(known));
         entry
             .map(|(_, options)| options.clone())
             .unwrap_or_default()

@@ -67,7 +67,10 @@ export const en = {
   leaveTitle: (host: string) => `Send content to ${host}?`,
   leaveBody:
     'Policies and cases of this workspace would leave this machine. Whoever runs that server can read them:',
-  leaveKept: 'Your answer is kept with this workspace. “touchstone server forbid” takes it back.',
+  leaveKept: 'Your answer is kept with this workspace. You can take it back at any time.',
+  forbid: 'Keep it here',
+  forbidLong: (host: string) => `Send nothing more to ${host}`,
+  forbidden: (host: string) => `Nothing is sent to ${host} any more.`,
   leaveUnencrypted: 'Also without encryption: anyone on the way can read and change them.',
   leaveAllow: 'Allow',
   leaveRefuse: 'Keep it here',

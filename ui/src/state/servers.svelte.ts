@@ -88,6 +88,19 @@ export class ServersForm {
     );
   }
 
+  /** Takes back the leave that was given to the model's host. */
+  forbid({ id, server }: ModelView): Promise<void> {
+    const host = server?.host ?? '';
+    return this.#do(
+      id,
+      () => undefined,
+      async () => {
+        this.#studio.workspace = await api.decideHost(host, false, false);
+        this.said = i18n.m.forbidden(host);
+      },
+    );
+  }
+
   /** Stores the typed key, or removes the stored one where none is typed. */
   setKey = (): Promise<void> =>
     this.#do(this.address, this.setKey, async () => {

@@ -43,8 +43,15 @@ it('asks before content leaves the machine, and goes on where it stood when allo
   if (!leave) throw new Error('nobody was asked');
   expect([leave.host, leave.encrypted]).toEqual(['gpu.example.com', true]);
   await studio.allowHost(leave, false);
-  await vi.waitFor(() => expect(form.found).toHaveLength(1));
+  const found = await vi.waitFor(() => form.found?.[0] ?? Promise.reject(new Error('none yet')));
   expect(studio.leave).toBeNull();
+  // Leave that is taken back is asked for again.
+  await form.add(found);
+  const [added] = form.added;
+  if (!added) throw new Error('nothing was added');
+  await form.forbid(added);
+  await form.test(added.id);
+  expect(studio.leave).toMatchObject({ host: 'gpu.example.com' });
 });
 
 it('asks when an evaluation would send content, and sends nothing when refused', async () => {
