@@ -12,6 +12,7 @@ pub mod flip;
 pub mod policy;
 pub mod prompt;
 pub mod run;
+pub mod stats;
 pub mod verdict;
 
 use sha2::{Digest, Sha256};
