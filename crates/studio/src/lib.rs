@@ -7,6 +7,7 @@ mod evaluate;
 mod failure;
 mod files;
 mod history;
+pub mod import;
 pub mod judge;
 mod models;
 mod order;

@@ -262,6 +262,7 @@ fn groups_hold_each_case_once_for_each_value_of_it() {
         language: language.map(str::to_owned),
         note: None,
         owner: None,
+        annotations: Default::default(),
     };
     let cases = [
         case("a", &["x", "y", "x"], Some("en")),
