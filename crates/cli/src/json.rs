@@ -2,6 +2,7 @@
 //! renamed.
 
 use domain::run::{Outcome, Settings, TokenCounts};
+use domain::stats::Estimate;
 use domain::verdict::{Expected, Verdict};
 use domain::{flip::Metrics, policy::RevisionId, run::RunId};
 use serde::Serialize;
@@ -18,6 +19,8 @@ struct Run<'a> {
     settings: &'a Settings,
     outcomes: Vec<CaseOutcome<'a>>,
     metrics: &'a Metrics,
+    /// Every measure with its interval.
+    estimates: &'a [Estimate],
     timing: RunTiming,
 }
 
@@ -69,6 +72,7 @@ pub fn run(record: &Record, suite: &str, device: &str, timing: Timing) -> String
         settings: &summary.settings,
         outcomes: record.cases.iter().filter_map(outcome).collect(),
         metrics: &record.figures.metrics,
+        estimates: &record.figures.estimates,
         timing: RunTiming {
             wall_ms: timing.wall_ms,
             load_ms: timing.load_ms,

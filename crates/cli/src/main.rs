@@ -7,11 +7,13 @@
 
 mod args;
 mod history;
+mod import;
 mod json;
 mod logits;
 mod place;
 mod progress;
 mod run;
+mod stats;
 mod table;
 mod watch;
 
@@ -34,6 +36,9 @@ async fn main() -> ExitCode {
         Command::Run(args) => run::run(args).await,
         Command::Watch(args) => watch::watch(args).await,
         Command::Diff(args) => history::diff(args).await,
+        Command::Stats(args) => stats::stats(args).await,
+        Command::Coverage(args) => stats::coverage(args).await,
+        Command::Import(args) => import::import(args),
         Command::Runs(args) => history::runs(args).await,
         Command::Models(args) => history::models(args).await,
         Command::Logits(args) => logits::logits(&args),

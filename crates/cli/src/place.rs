@@ -105,7 +105,7 @@ async fn open_at(root: &Path, model: Option<&str>) -> Result<Studio, Failure> {
 
 /// The folder given, or the nearest one upwards of the policy's file or of the current
 /// folder that has policies/.
-fn workspace(place: &Place, beside: Option<&Path>) -> Result<PathBuf, Failure> {
+pub fn workspace(place: &Place, beside: Option<&Path>) -> Result<PathBuf, Failure> {
     if let Some(root) = &place.workspace {
         if !root.is_dir() {
             return Err(input(format!(

@@ -88,7 +88,15 @@ fn run_prints_the_promised_document() {
     assert_eq!(
         keys(&run),
         [
-            "run", "policy", "revision", "suite", "model", "settings", "outcomes", "metrics",
+            "run",
+            "policy",
+            "revision",
+            "suite",
+            "model",
+            "settings",
+            "outcomes",
+            "metrics",
+            "estimates",
             "timing"
         ]
     );
@@ -172,7 +180,16 @@ fn the_same_again_gives_the_same_and_an_edit_gives_a_comparison() {
     let diff = json(&folder, &["diff", &a, &b, "--json"]);
     assert_eq!(
         keys(&diff),
-        ["a", "b", "flips", "unchanged", "mcnemar_p", "policy_diff"]
+        [
+            "a",
+            "b",
+            "flips",
+            "unchanged",
+            "mcnemar_p",
+            "measures",
+            "no_regression",
+            "policy_diff"
+        ]
     );
     let flips = diff["flips"].as_array().unwrap();
     assert_eq!(
@@ -446,4 +463,122 @@ fn the_help_says_what_there_is() {
     ]
     .map(|args| stdout(&touchstone(&folder, args)));
     insta::assert_snapshot!(all.join("\n"));
+}
+
+#[test]
+fn stats_and_coverage_tell_of_a_run() {
+    let folder = workspace();
+    let annotated = SUITE.replace(
+        r#""expected": "safe"}"#,
+        r#""expected": "safe", "annotations": {"anna": "safe", "old": "violates"}}"#,
+    );
+    write(&folder, "fixtures/ads.jsonl", annotated.as_bytes());
+    let run = json(&folder, &["run", "--policy", "ads", "--json"]);
+    let id = run["run"].to_string();
+    let stats = json(&folder, &["stats", &id, "--by", "kind", "--json"]);
+    let policy = &stats["policies"][0];
+    assert_eq!(policy["cases"], 4);
+    assert_eq!(policy["judgements"], 3);
+    assert_eq!(policy["estimates"], run["estimates"]);
+    let groups = policy["groups"].as_array().unwrap();
+    let shown: Vec<(&str, u64)> = groups
+        .iter()
+        .map(|group| {
+            (
+                group["value"].as_str().unwrap(),
+                group["cases"].as_u64().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(shown, [("user_input", 2), ("conversation", 1)]);
+    let names: Vec<&str> = policy["annotators"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|annotator| annotator["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["anna", "old"]);
+    assert_eq!(policy["annotators"][0]["estimates"][0]["value"], 1.0);
+    assert_eq!(policy["annotators"][1]["estimates"][0]["value"], 0.0);
+    assert!(stdout(&touchstone(&folder, &["stats", &id])).contains("accuracy"));
+
+    let coverage = json(&folder, &["coverage", &id, "--json"]);
+    assert_eq!(keys(&coverage), ["clauses", "cells", "invented"]);
+    let clauses: Vec<&str> = coverage["clauses"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|clause| clause["clause"].as_str().unwrap())
+        .collect();
+    assert!(clauses.starts_with(&["T1", "T2", "T3"]), "{clauses:?}");
+    let cited: u64 = coverage["clauses"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|clause| clause["cited"].as_u64().unwrap())
+        .sum();
+    assert_eq!(cited, coverage["cells"].as_array().unwrap().len() as u64);
+    assert!(stdout(&touchstone(&folder, &["coverage", &id])).contains("clauses cited"));
+    assert!(refusal(&folder, &["stats", "99"]).contains("99"));
+}
+
+#[test]
+fn import_makes_a_suite_that_runs_and_says_what_it_left_out() {
+    let folder = workspace();
+    let table = "id,message,label\n1,Two cartons for sale,spam\n2,,ham\n3,The museum opens,ham\n4,What is it,unsure\n";
+    write(&folder, "labelled.csv", table.as_bytes());
+    let preview = json(&folder, &["import", "labelled.csv", "--preview", "--json"]);
+    assert_eq!(preview["cases"].as_array().unwrap().len(), 3);
+    assert!(!folder.path().join("fixtures/new.jsonl").exists());
+    let args = ["import", "labelled.csv", "-o", "new", "--json"];
+    let report = json(&folder, &args);
+    for (key, wanted) in [
+        ("rows", 4),
+        ("imported", 3),
+        ("violates", 1),
+        ("safe", 1),
+        ("duplicates", 0),
+    ] {
+        assert_eq!(report[key], wanted, "{key}");
+    }
+    assert_eq!(report["skipped"][0]["line"], 3);
+    assert!(
+        report["warnings"][0]
+            .as_str()
+            .unwrap()
+            .contains("unsure (1)")
+    );
+    let again = refusal(&folder, &args);
+    assert!(again.contains("exists already"), "{again}");
+    let said = [
+        "import",
+        "labelled.csv",
+        "-o",
+        "new",
+        "--replace",
+        "--safe",
+        "unsure",
+        "--map",
+        "note=label",
+    ];
+    let shown = stdout(&touchstone(&folder, &said));
+    assert!(
+        shown.contains("3 of 4 rows imported: 0 violate, 0 are safe, 3 expect nothing"),
+        "{shown}"
+    );
+    let wrong = refusal(
+        &folder,
+        &["import", "labelled.csv", "-o", "x", "--map", "colour=label"],
+    );
+    assert!(wrong.contains("is not FIELD=COLUMN"), "{wrong}");
+    let wrong = refusal(
+        &folder,
+        &["import", "labelled.csv", "-o", "x", "--map", "note=nothing"],
+    );
+    assert!(wrong.contains("no column \"nothing\""), "{wrong}");
+    let run = json(
+        &folder,
+        &["run", "--policy", "ads", "--suite", "new", "--json"],
+    );
+    assert_eq!(run["metrics"]["cases"], 3);
 }

@@ -7,6 +7,7 @@
 pub mod case;
 pub mod citation;
 mod code;
+pub mod coverage;
 pub mod diff;
 pub mod flip;
 pub mod policy;

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use source::{Format, Raw, Source};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use ts_rs::TS;
 
 /// Rows that the guess looks at.
@@ -33,7 +33,7 @@ const SKIPPED_MAX: usize = 1_000;
 /// How to read a file, where its bytes do not say it well enough.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(default)]
-#[ts(export)]
+#[ts(export, rename = "ImportReading")]
 pub struct Reading {
     /// A WHATWG label, such as `windows-1252`; UTF-8 otherwise.
     pub encoding: Option<String>,
@@ -50,7 +50,7 @@ pub struct Reading {
 /// Which column is what, and what its values mean.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(default)]
-#[ts(export)]
+#[ts(export, rename = "ImportPlan")]
 pub struct Plan {
     pub mapping: Vec<Assignment>,
     /// Values that mean a violation, besides the common words.
@@ -61,7 +61,7 @@ pub struct Plan {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
+#[ts(export, rename = "ImportAssignment")]
 pub struct Assignment {
     pub field: Field,
     /// The column's name, or `#3` for the third.
@@ -71,7 +71,7 @@ pub struct Assignment {
 /// A field of a case that a column can give.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
-#[ts(export)]
+#[ts(export, rename = "ImportField")]
 pub enum Field {
     Id,
     Content,
@@ -122,7 +122,7 @@ pub struct ImportPreview {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
+#[ts(export, rename = "ImportColumn")]
 pub struct ColumnView {
     pub name: String,
     /// A few of its values, each cut short.
@@ -164,7 +164,7 @@ pub struct SkippedRow {
 /// What to do where the suite exists already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
-#[ts(export)]
+#[ts(export, rename = "ExistingSuite")]
 pub enum Existing {
     #[default]
     Refuse,
@@ -551,6 +551,3 @@ fn content_key(case: &Case) -> [u8; 16] {
     key.copy_from_slice(&digest.as_bytes()[..16]);
     key
 }
-
-#[cfg(test)]
-mod tests;

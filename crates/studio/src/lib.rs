@@ -12,6 +12,7 @@ pub mod judge;
 mod models;
 mod order;
 pub mod replay;
+mod statistics;
 mod stream;
 mod studio;
 mod turns;

@@ -254,7 +254,11 @@ fn has_sections(rows: &[&Vec<String>]) -> bool {
         .iter()
         .filter(|row| is_numbered(row) && row[0].trim() == "1")
         .count();
-    sections >= 2 && restarts >= 2 && numbered * 2 > rows.len()
+    let filled = rows
+        .iter()
+        .filter(|row| row.iter().any(|cell| !cell.trim().is_empty()))
+        .count();
+    sections >= 2 && restarts >= 2 && numbered * 2 >= filled
 }
 
 fn section_name(row: &[String]) -> Option<&str> {

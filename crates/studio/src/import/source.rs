@@ -34,6 +34,8 @@ pub(crate) type OnRow<'a> = dyn FnMut(u64, Result<Raw, String>) -> ControlFlow<(
 pub(crate) struct Source {
     pub format: Format,
     pub encoding: &'static Encoding,
+    /// Whether lines end in CRLF.
+    crlf: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +71,7 @@ impl Source {
             return Ok(Source {
                 format: Format::Workbook,
                 encoding: UTF_8,
+                crlf: false,
             });
         }
         refuse_binary(path, &head)?;
@@ -79,6 +82,9 @@ impl Source {
         Ok(Source {
             format: format(path, &text, whole_lines, reading)?,
             encoding,
+            crlf: whole_lines
+                .find('\n')
+                .is_some_and(|end| whole_lines[..end].ends_with('\r')),
         })
     }
 
@@ -95,7 +101,10 @@ impl Source {
         let text = Decoded::new(raw(path)?, self.encoding);
         match &self.format {
             Format::Delimited { delimiter, quoting } => {
-                delimited(path, text, *delimiter, *quoting, on_row)
+                // The reader stands between CR and LF when a record ends, one line behind.
+                let behind = u64::from(self.crlf);
+                let mut at = |line, row| on_row(if line == 1 { 1 } else { line + behind }, row);
+                delimited(path, text, *delimiter, *quoting, &mut at)
             }
             Format::JsonLines => json::lines(path, BufReader::new(text), on_row),
             Format::JsonArray => {
