@@ -335,9 +335,10 @@ fn finished_runs_and_revisions_are_never_updated() {
 // 5. The command line can do all that the window can; nothing in the loop needs a display.
 
 /// What the command line offers for each command of the window.
-const COMMANDS: [(&str, &str); 19] = [
+const COMMANDS: [(&str, &str); 20] = [
     ("workspace", "--workspace"),
     ("open_workspace", "--workspace"),
+    ("move_database_aside", "repair"),
     ("open_policy", "run"),
     ("create_policy", "any editor: a policy is a file"),
     ("analyze", "run"),

@@ -101,6 +101,7 @@ fn right(policy: &Policy, cases: &[Case]) -> Vec<bool> {
         sampling: Sampling::Greedy,
         tokens_max: TOKENS_MAX,
         alternatives: Alternatives::default(),
+        draft: None,
     };
     let requests: Vec<Request> = cases.iter().map(request).collect();
     let mut found = vec![false; cases.len()];

@@ -18,6 +18,7 @@ pub fn handler<R: Runtime>() -> impl Fn(Invoke<R>) -> bool + Send + Sync + 'stat
     tauri::generate_handler![
         workspace,
         open_workspace,
+        move_database_aside,
         open_policy,
         create_policy,
         analyze,
@@ -52,6 +53,11 @@ async fn open_workspace<R: Runtime>(
     let view = host.open(path.into()).await?.workspace().await?;
     crate::window::show_workspace(&app, &view);
     Ok(view)
+}
+
+#[tauri::command]
+async fn move_database_aside(host: State<'_, Host>) -> Reply<WorkspaceView> {
+    host.move_database_aside().await?.workspace().await
 }
 
 #[tauri::command]

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use studio::view::{Code, Failure, WorkspaceEvent};
-use studio::{Options, Studio, Watch};
+use studio::{BadDatabase, Options, Studio, Watch};
 use tokio::sync::Mutex;
 
 type Listener = Arc<dyn Fn(WorkspaceEvent) + Send + Sync>;
@@ -40,11 +40,7 @@ impl Host {
         if let Some(studio) = &state.studio {
             return Ok(studio.clone());
         }
-        let root = state.root.clone().ok_or_else(|| Failure {
-            code: Code::Input,
-            message: "No workspace is open. Pick a folder that holds policies/ and fixtures/."
-                .into(),
-        })?;
+        let root = state.root.clone().ok_or_else(no_workspace)?;
         let studio = Studio::open(&root, Options::default()).await?;
         state.replace(studio.clone());
         Ok(studio)
@@ -60,6 +56,23 @@ impl Host {
         if let Some(former) = former {
             former.close().await;
         }
+        Ok(studio)
+    }
+
+    /// Opens the workspace whose database refused to open, with a fresh one; the old
+    /// one is kept beside it.
+    pub async fn move_database_aside(&self) -> Result<Studio, Failure> {
+        let mut state = self.state.lock().await;
+        if let Some(studio) = &state.studio {
+            return Ok(studio.clone());
+        }
+        let root = state.root.clone().ok_or_else(no_workspace)?;
+        let options = Options {
+            bad_database: BadDatabase::MoveAside,
+            ..Options::default()
+        };
+        let studio = Studio::open(&root, options).await?;
+        state.replace(studio.clone());
         Ok(studio)
     }
 
@@ -80,6 +93,13 @@ impl Host {
         if let Some(studio) = studio {
             studio.close().await;
         }
+    }
+}
+
+fn no_workspace() -> Failure {
+    Failure {
+        code: Code::Input,
+        message: "No workspace is open. Pick a folder that holds policies/ and fixtures/.".into(),
     }
 }
 

@@ -251,14 +251,16 @@ fn a_corrupted_database_is_explained_at_every_call() {
     });
     for _ in 0..2 {
         let failure = page.call("workspace", json!({})).unwrap_err();
-        assert_eq!(code(&failure), "store");
+        assert_eq!(code(&failure), "bad_database");
         assert!(
             failure["message"].as_str().unwrap().contains("studio.db"),
             "{failure}"
         );
     }
     // The remedy works without a restart.
-    fs::remove_file(page.folder.path().join(".touchstone/studio.db")).unwrap();
+    let view = page.get("move_database_aside", json!({}));
+    let problem = view["problems"][0]["message"].as_str().unwrap();
+    assert!(problem.contains(".kept-"), "{problem}");
     assert!(page.call("workspace", json!({})).is_ok());
 }
 

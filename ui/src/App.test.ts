@@ -24,6 +24,15 @@ async function open() {
   await vi.waitFor(() => expect(screen.getAllByTestId('case-row').length).toBeGreaterThan(3));
 }
 
+it('starts afresh beside a database that cannot be opened', async () => {
+  simulation.badDatabase = true;
+  studio.workspace = null;
+  render(App);
+  await fireEvent.click(await screen.findByTestId('move-database-aside'));
+  await vi.waitFor(() => expect(studio.tab?.session.phase).toBe('finished'));
+  expect(screen.queryByTestId('move-database-aside')).toBeNull();
+});
+
 it('has every element that the end-to-end test looks for', async () => {
   await open();
   for (const id of [

@@ -28,6 +28,8 @@ export const workspace = () => invoke<WorkspaceView>('workspace');
 
 export const openWorkspace = (path: string) => invoke<WorkspaceView>('open_workspace', { path });
 
+export const moveDatabaseAside = () => invoke<WorkspaceView>('move_database_aside');
+
 export const openPolicy = (name: string) => invoke<PolicyDocument>('open_policy', { name });
 
 export const createPolicy = (name: string, title: string) =>

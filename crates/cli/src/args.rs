@@ -31,6 +31,8 @@ pub enum Command {
     Runs(RunsArgs),
     /// List the models that were found
     Models(ModelsArgs),
+    /// Move a corrupted or newer database aside and start a fresh history; nothing is deleted
+    Repair(RepairArgs),
     /// Print a checkpoint's logits after the last of some tokens, for parity checks
     Logits(LogitsArgs),
 }
@@ -196,6 +198,12 @@ pub struct RunsArgs {
 
 #[derive(Args)]
 pub struct ModelsArgs {
+    #[command(flatten)]
+    pub place: Place,
+}
+
+#[derive(Args)]
+pub struct RepairArgs {
     #[command(flatten)]
     pub place: Place,
 }

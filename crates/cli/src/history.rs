@@ -1,9 +1,10 @@
-//! `touchstone diff`, `runs` and `models`: what is there already.
+//! `touchstone diff`, `runs`, `models` and `repair`: what is there already.
 
-use crate::args::{DiffArgs, ModelsArgs, RunsArgs};
+use crate::args::{DiffArgs, ModelsArgs, RepairArgs, RunsArgs};
 use crate::{input, json, place, table};
 use domain::run::RunId;
 use studio::view::{Failure, RunSummary};
+use studio::{BadDatabase, Options, Studio};
 
 pub async fn diff(args: DiffArgs) -> Result<(), Failure> {
     let studio = place::open(&args.place, None).await?;
@@ -58,6 +59,29 @@ pub async fn models(args: ModelsArgs) -> Result<(), Failure> {
         println!("{}", json::line(&models));
     } else {
         print!("{}", table::models(&models));
+    }
+    Ok(())
+}
+
+pub async fn repair(args: RepairArgs) -> Result<(), Failure> {
+    let options = Options {
+        bad_database: BadDatabase::MoveAside,
+        ..Options::default()
+    };
+    let studio = Studio::open(&place::root(&args.place)?, options).await?;
+    let problems = studio.workspace().await.map(|view| view.problems);
+    studio.close().await;
+    // Other problems of the workspace are not what was asked about.
+    let mut kept = problems?;
+    kept.retain(|problem| problem.file.ends_with(".db"));
+    if args.place.json {
+        println!("{}", json::line(&kept));
+    } else if kept.is_empty() {
+        println!("The database is sound; nothing was moved.");
+    } else {
+        for problem in kept {
+            println!("{}: {}", problem.file, problem.message);
+        }
     }
     Ok(())
 }

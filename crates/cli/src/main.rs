@@ -41,6 +41,7 @@ async fn main() -> ExitCode {
         Command::Import(args) => import::import(args),
         Command::Runs(args) => history::runs(args).await,
         Command::Models(args) => history::models(args).await,
+        Command::Repair(args) => history::repair(args).await,
         Command::Logits(args) => logits::logits(&args),
     };
     match result {
@@ -49,9 +50,12 @@ async fn main() -> ExitCode {
             eprintln!("error: {failure}");
             match failure.code {
                 Code::Cancelled => ExitCode::from(130),
-                Code::Conflict | Code::Input | Code::Model | Code::Store | Code::Internal => {
-                    ExitCode::from(2)
-                }
+                Code::Conflict
+                | Code::Input
+                | Code::Model
+                | Code::Store
+                | Code::BadDatabase
+                | Code::Internal => ExitCode::from(2),
             }
         }
     }

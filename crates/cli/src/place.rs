@@ -20,6 +20,11 @@ pub async fn open(place: &Place, model: Option<&str>) -> Result<Studio, Failure>
     open_at(&workspace(place, None)?, model).await
 }
 
+/// The workspace's folder, not opened.
+pub fn root(place: &Place) -> Result<PathBuf, Failure> {
+    workspace(place, None)
+}
+
 pub async fn open_subject(place: &Place, subject: &Subject) -> Result<Opened, Failure> {
     let named_file = Path::new(&subject.policy);
     let root = workspace(place, Some(named_file).filter(|path| path.is_file()))?;

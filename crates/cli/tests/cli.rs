@@ -352,6 +352,10 @@ fn a_broken_database_is_refused_and_kept() {
     assert!(message.contains("studio.db"), "{message}");
     let kept = std::fs::read(folder.path().join(".touchstone/studio.db")).unwrap();
     assert!(kept.starts_with(b"this is no database"));
+
+    let repaired = stdout(&touchstone(&folder, &["repair"]));
+    assert!(repaired.contains("studio.db.kept-"), "{repaired}");
+    assert!(stdout(&touchstone(&folder, &["repair"])).contains("nothing was moved"));
 }
 
 /// A copy of Pebble, changed.

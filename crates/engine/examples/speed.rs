@@ -1,7 +1,8 @@
-//! Times an engine: `speed DIR [CASES] [TOKENS_MAX] [PREFIX_WORDS]`. Prints what it answers
-//! first, so that one sees what was timed.
+//! Times an engine: `speed DIR [CASES] [TOKENS_MAX] [PREFIX_WORDS]`: cold, warm, and warm with
+//! the replies themselves as drafts. Prints what it answers first, so that one sees what was
+//! timed.
 
-use engine::{Alternatives, Cancel, Effort, Engine, Event, Prefix, Request, Sampling};
+use engine::{Alternatives, Cancel, Draft, Effort, Engine, Event, Prefix, Request, Sampling};
 use std::path::Path;
 use std::time::Instant;
 
@@ -30,15 +31,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         effort: Effort::Low,
         developer,
     };
-    let requests: Vec<Request> = (0..cases)
+    let mut requests: Vec<Request> = (0..cases)
         .map(|i| Request {
             user: format!("Case {i}: I have two cartons left, fresh from the shop, write to me."),
             sampling: Sampling::Greedy,
             tokens_max,
             alternatives: Alternatives::default(),
+            draft: None,
         })
         .collect();
-    for run in ["cold", "warm"] {
+    for run in ["cold", "warm", "drafted"] {
+        let mut replies = requests.clone();
         let started = Instant::now();
         let (mut generated, mut prompt, mut first) = (0, 0, None);
         engine.generate(
@@ -59,6 +62,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 Event::Finished { index, reply } => {
                     generated += reply.generated_tokens;
                     prompt += reply.prompt_tokens - reply.reused_tokens;
+                    replies[index].draft = Some(Draft {
+                        analysis: reply.analysis.clone(),
+                        answer: reply.answer.clone().unwrap_or_default(),
+                    });
                     first.get_or_insert_with(|| started.elapsed().as_secs_f64() * 1e3);
                     if index == 0 && run == "cold" {
                         println!("{reply:?}");
@@ -66,6 +73,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 }
             },
         )?;
+        if run == "warm" {
+            requests = replies;
+        }
         let seconds = started.elapsed().as_secs_f64();
         println!(
             "{run}: {generated} tokens generated, {prompt} read, {:.0} ms in all, first reply after {:.0} ms, {:.0} tokens/s",

@@ -80,6 +80,16 @@ pub struct Request {
     /// Bound on generated tokens.
     pub tokens_max: u32,
     pub alternatives: Alternatives,
+    /// What the reply may well be: checked, never trusted.
+    pub draft: Option<Draft>,
+}
+
+/// An earlier reply to the same conversation, under another policy. Where the model still
+/// says the same, several tokens are verified in one pass; the reply is the same as without.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Draft {
+    pub analysis: String,
+    pub answer: String,
 }
 
 /// Beginnings of final messages on two sides. The margin is the log-odds of `over`
@@ -129,6 +139,9 @@ pub struct Reply {
     pub prompt_tokens: u32,
     pub reused_tokens: u32,
     pub generated_tokens: u32,
+    /// Tokens of the draft that were put to the model, and those that it confirmed.
+    pub drafted_tokens: u32,
+    pub accepted_tokens: u32,
     pub latency_ms: f64,
 }
 

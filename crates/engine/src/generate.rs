@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use crate::attention::Kv;
 use crate::config::Config;
+use crate::draft::Draft;
 use crate::harmony::{self, Parser};
 use crate::margin::Margin;
 use crate::model::{CHUNK, Model, Part};
@@ -44,12 +45,55 @@ struct Active<'a> {
     kv: Kv,
     /// Tokens not computed yet: the rest of the prompt, or the token chosen last.
     pending: Vec<u32>,
+    draft: Draft,
     prompt_tokens: usize,
     generated: u32,
     parser: Parser,
     margin: Margin,
     sampler: Sampler,
+    /// How it ended, once it has.
+    finish: Finish,
     started: Instant,
+}
+
+/// What one pass computes of one reply.
+struct Step {
+    tokens: Vec<u32>,
+    /// How many of them, at the end, a draft proposed.
+    drafted: usize,
+    /// How many of them, at the end, are asked what comes next.
+    asked: usize,
+}
+
+impl Step {
+    /// The next piece of a prompt.
+    fn of_prompt(a: &Active<'_>, room: usize) -> Step {
+        let tokens = a.pending[..a.pending.len().min(room)].to_vec();
+        let asked = usize::from(!tokens.is_empty() && tokens.len() == a.pending.len());
+        Step {
+            tokens,
+            drafted: 0,
+            asked,
+        }
+    }
+
+    /// The token chosen last, and a proposal within what the pass and the reply may hold.
+    fn of_reply(a: &Active<'_>, room: usize, positions: usize) -> Step {
+        let left = (a.request.tokens_max - a.generated) as usize;
+        let room = room.min(left).min(positions - a.kv.len() - 1);
+        let mut tokens = a.pending.clone();
+        let proposal = a.draft.proposal(room);
+        tokens.extend_from_slice(proposal);
+        Step {
+            drafted: proposal.len(),
+            asked: tokens.len(),
+            tokens,
+        }
+    }
+
+    fn proposal(&self) -> &[u32] {
+        &self.tokens[self.tokens.len() - self.drafted..]
+    }
 }
 
 pub(crate) fn load(dir: &Path) -> Result<(ModelInfo, Loaded), LoadError> {
@@ -168,7 +212,7 @@ impl Loaded {
             let part = Part {
                 kv: &mut cached.kv,
                 tokens: chunk,
-                logits: false,
+                logits: 0,
             };
             self.model
                 .forward(None, &mut [part], &|| cancel.is_cancelled())?;
@@ -192,16 +236,18 @@ impl Loaded {
     ) -> Option<Active<'a>> {
         let encoded = harmony::user(&self.vocabulary, &request.user);
         let pending = encoded.clone().unwrap_or_default();
-        let active = Active {
+        let mut active = Active {
             index,
             request,
             kv: Kv::new(&self.model.config),
             prompt_tokens: shared.len() + pending.len(),
             pending,
+            draft: self.draft(request),
             generated: 0,
             parser: Parser::default(),
             margin: Margin::new(&request.alternatives),
             sampler: Sampler::new(request.sampling),
+            finish: Finish::Stop,
             started: Instant::now(),
         };
         let context = self.model.config.context;
@@ -216,15 +262,24 @@ impl Loaded {
         };
         match refused {
             Some(finish) => {
-                active.finish(finish, shared, on_event);
+                active.finish = finish;
+                active.finish(shared, on_event);
                 None
             }
             None => Some(active),
         }
     }
 
-    /// One pass of the model: a row for each reply under way, and of the prompts as many as
-    /// a chunk holds; then the next token of each.
+    /// The tokens of a request's draft; an unreadable one is none.
+    fn draft(&self, request: &Request) -> Draft {
+        let tokens = request.draft.as_ref().and_then(|draft| {
+            harmony::reply(&self.vocabulary, &draft.analysis, &draft.answer).ok()
+        });
+        Draft::new(tokens.unwrap_or_default())
+    }
+
+    /// One pass of the model: a row for each reply under way and for what its draft proposes,
+    /// and of the prompts as many as a chunk holds; then the next tokens of each.
     fn step(
         &self,
         shared: &Kv,
@@ -232,51 +287,77 @@ impl Loaded {
         cancel: &Cancel,
         on_event: &mut dyn FnMut(Event),
     ) -> Result<(), GenerateError> {
-        let mut room = CHUNK.saturating_sub(active.iter().filter(|a| a.generated > 0).count());
-        let mut parts = Vec::new();
-        // How many tokens of each are computed, and whose next token is at stake.
-        let mut counts = vec![0; active.len()];
-        let mut asking = Vec::new();
-        for (i, a) in active.iter_mut().enumerate() {
-            counts[i] = match a.generated {
-                0 => a.pending.len().min(room),
-                _ => 1,
+        let replying = active.iter().filter(|a| a.generated > 0).count();
+        let mut room = CHUNK.saturating_sub(replying);
+        let mut steps: Vec<Step> = Vec::with_capacity(active.len());
+        for a in active.iter() {
+            let step = match a.generated {
+                0 => Step::of_prompt(a, room),
+                _ => Step::of_reply(a, room, self.model.config.context - shared.len()),
             };
-            if a.generated == 0 {
-                room -= counts[i];
-            }
-            if counts[i] == 0 {
-                continue;
-            }
-            let logits = counts[i] == a.pending.len();
-            if logits {
-                asking.push(i);
-            }
-            parts.push(Part {
-                kv: &mut a.kv,
-                tokens: &a.pending[..counts[i]],
-                logits,
-            });
+            room -= step.tokens.len() - usize::from(a.generated > 0);
+            steps.push(step);
         }
+        let pairs = active.iter_mut().zip(&steps);
+        let mut parts: Vec<Part<'_>> = pairs
+            .filter(|(_, step)| !step.tokens.is_empty())
+            .map(|(a, step)| Part {
+                kv: &mut a.kv,
+                tokens: &step.tokens,
+                logits: step.asked,
+            })
+            .collect();
         let logits = self
             .model
             .forward(Some(shared), &mut parts, &|| cancel.is_cancelled())?;
         if cancel.is_cancelled() {
             return Err(GenerateError::Cancelled);
         }
-        for (a, count) in active.iter_mut().zip(counts) {
-            a.pending.drain(..count);
-        }
-        let mut ended = vec![false; active.len()];
-        for (i, logits) in asking
-            .iter()
-            .zip(logits.chunks_exact(self.model.config.vocab))
-        {
-            ended[*i] = self.advance(&mut active[*i], logits, shared, on_event)?;
+        let mut rows = logits.chunks_exact(self.model.config.vocab);
+        let mut ended = Vec::with_capacity(active.len());
+        for (a, step) in active.iter_mut().zip(&steps) {
+            let rows: Vec<&[f32]> = rows.by_ref().take(step.asked).collect();
+            ended.push(self.read(a, step, &rows, shared, on_event)?);
         }
         let mut ended = ended.into_iter();
         active.retain(|_| !ended.next().unwrap_or_default());
         Ok(())
+    }
+
+    /// Reads what a step brought one reply: its next token, and those behind it as far as
+    /// the draft was right. Says whether the reply has ended.
+    fn read(
+        &self,
+        a: &mut Active<'_>,
+        step: &Step,
+        rows: &[&[f32]],
+        shared: &Kv,
+        on_event: &mut dyn FnMut(Event),
+    ) -> Result<bool, GenerateError> {
+        a.pending.drain(..step.tokens.len() - step.drafted);
+        let Some((first, others)) = rows.split_first() else {
+            return Ok(false);
+        };
+        // What follows the first row was computed for tokens that are not chosen yet.
+        a.kv.truncate(a.kv.len() - step.drafted);
+        let mut ended = self.advance(a, first, shared, on_event)?;
+        let mut accepted = 0;
+        for (&proposed, logits) in step.proposal().iter().zip(others) {
+            if ended || a.pending != [proposed] {
+                break;
+            }
+            a.pending.clear();
+            a.kv.extend(1);
+            accepted += 1;
+            ended = self.advance(a, logits, shared, on_event)?;
+        }
+        if step.drafted > 0 {
+            a.draft.verified(step.drafted, accepted);
+        }
+        if ended {
+            a.finish(shared, on_event);
+        }
+        Ok(ended)
     }
 
     /// Chooses a reply's next token and reads it; says whether the reply has ended.
@@ -289,6 +370,7 @@ impl Loaded {
     ) -> Result<bool, GenerateError> {
         let token = a.sampler.choose(logits).map_err(GenerateError::Internal)?;
         a.generated += 1;
+        a.draft.follow(token);
         let piece = self.vocabulary.piece(token);
         if let (Piece::Text(bytes), Some(Channel::Final)) = (piece, a.parser.channel()) {
             a.margin.push(&self.vocabulary, logits, bytes);
@@ -318,21 +400,23 @@ impl Loaded {
                 text,
             });
         }
-        a.finish(finish, shared, on_event);
+        a.finish = finish;
         Ok(true)
     }
 }
 
 impl Active<'_> {
-    fn finish(&self, finish: Finish, shared: &Kv, on_event: &mut dyn FnMut(Event)) {
+    fn finish(&self, shared: &Kv, on_event: &mut dyn FnMut(Event)) {
         let reply = Reply {
             analysis: self.parser.text(Channel::Analysis).unwrap_or_default(),
             answer: self.parser.text(Channel::Final),
-            finish,
+            finish: self.finish.clone(),
             margin: self.margin.value,
             prompt_tokens: self.prompt_tokens as u32,
             reused_tokens: shared.len() as u32,
             generated_tokens: self.generated,
+            drafted_tokens: self.draft.drafted,
+            accepted_tokens: self.draft.accepted,
             latency_ms: elapsed_ms(self.started),
         };
         on_event(Event::Finished {

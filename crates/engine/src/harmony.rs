@@ -53,6 +53,24 @@ pub fn user(v: &Vocabulary, text: &str) -> Result<Vec<u32>, String> {
     Ok(tokens)
 }
 
+/// The tokens of a whole reply, as the model would write it.
+pub fn reply(v: &Vocabulary, analysis: &str, answer: &str) -> Result<Vec<u32>, String> {
+    let c = v.control;
+    let mut tokens = Vec::new();
+    for (channel, text) in [("analysis", analysis), ("final", answer)] {
+        if channel == "final" {
+            tokens.extend([c.end, c.start]);
+            tokens.extend(v.encode("assistant")?);
+        }
+        tokens.push(c.channel);
+        tokens.extend(v.encode(channel)?);
+        tokens.push(c.message);
+        tokens.extend(v.encode(text)?);
+    }
+    tokens.extend(v.stop());
+    Ok(tokens)
+}
+
 /// One message of a reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Message {

@@ -4,6 +4,7 @@
 mod api;
 mod attention;
 mod config;
+mod draft;
 mod generate;
 mod harmony;
 mod linear;

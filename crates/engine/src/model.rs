@@ -43,8 +43,8 @@ pub struct Model {
 pub struct Part<'a> {
     pub kv: &'a mut Kv,
     pub tokens: &'a [u32],
-    /// Whether the logits after the last token are wanted.
-    pub logits: bool,
+    /// After how many of the last tokens the logits are wanted.
+    pub logits: usize,
 }
 
 impl Model {
@@ -91,7 +91,7 @@ impl Model {
     }
 
     /// Appends each part's tokens to its sequence, which follows `shared`, and returns the
-    /// logits asked for, [parts that ask, V]. Gives up between layers when `stop` says so;
+    /// logits asked for, [rows that ask, V]. Gives up between layers when `stop` says so;
     /// the sequences are then as before.
     pub fn forward(
         &self,
@@ -108,9 +108,8 @@ impl Model {
                 sequence,
                 position: start + i,
             }));
-            if part.logits {
-                wanted.push(rows.len() as u32 - 1);
-            }
+            let end = rows.len() as u32;
+            wanted.extend(end - part.logits as u32..end);
         }
         let angles: Vec<Angles> = rows
             .iter()
@@ -345,7 +344,7 @@ pub fn last_logits(dir: &Path, tokens: &[u32]) -> Result<Vec<f32>, LoadError> {
         let part = Part {
             kv: &mut kv,
             tokens,
-            logits: i + 1 == chunks,
+            logits: usize::from(i + 1 == chunks),
         };
         logits = model
             .forward(None, &mut [part], &|| false)
@@ -385,7 +384,7 @@ mod tests {
             let part = Part {
                 kv: &mut prefix,
                 tokens,
-                logits: false,
+                logits: 0,
             };
             model.forward(None, &mut [part], &|| false).unwrap();
         }
@@ -393,7 +392,7 @@ mod tests {
             let part = Part {
                 kv: &mut own,
                 tokens,
-                logits: true,
+                logits: 1,
             };
             logits = model
                 .forward(Some(&prefix), &mut [part], &|| false)
@@ -439,7 +438,7 @@ mod tests {
         let part = Part {
             kv: &mut prefix,
             tokens: &prefix_tokens,
-            logits: false,
+            logits: 0,
         };
         model.forward(None, &mut [part], &|| false).unwrap();
         let cases: Vec<Vec<u32>> = (0..32)
@@ -452,7 +451,7 @@ mod tests {
                 .map(|(kv, tokens)| Part {
                     kv,
                     tokens,
-                    logits: true,
+                    logits: 1,
                 })
                 .collect();
             model.forward(Some(&prefix), &mut parts, &|| false).unwrap()
@@ -480,7 +479,7 @@ mod tests {
         let part = Part {
             kv: &mut kv,
             tokens: &tokens[..20],
-            logits: false,
+            logits: 0,
         };
         model.forward(None, &mut [part], &|| false).unwrap();
         let calls = std::cell::Cell::new(0);
@@ -488,7 +487,7 @@ mod tests {
         let part = Part {
             kv: &mut kv,
             tokens: &tokens[5..15],
-            logits: false,
+            logits: 0,
         };
         let stopped = model.forward(None, &mut [part], &stop);
         assert!(matches!(stopped, Err(GenerateError::Cancelled)));
@@ -496,7 +495,7 @@ mod tests {
         let part = Part {
             kv: &mut kv,
             tokens: &tokens[20..],
-            logits: true,
+            logits: 1,
         };
         let logits = model.forward(None, &mut [part], &|| false).unwrap();
         let found: Vec<u32> = logits.iter().map(|l| l.to_bits()).collect();

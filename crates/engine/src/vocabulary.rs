@@ -153,6 +153,11 @@ impl Vocabulary {
         }
     }
 
+    /// The token that ends a reply.
+    pub fn stop(&self) -> Option<u32> {
+        self.stops.first().copied()
+    }
+
     /// Whether a piece is just these bytes.
     pub fn is(&self, id: u32, bytes: &[u8]) -> bool {
         self.bytes[id as usize].as_deref() == Some(bytes)

@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use engine::{
-    Alternatives, Cancel, Channel, Effort, Engine, Event, Finish, GenerateError, Prefix, Reply,
-    Request, Sampling,
+    Alternatives, Cancel, Channel, Draft, Effort, Engine, Event, Finish, GenerateError, Prefix,
+    Reply, Request, Sampling,
 };
 use std::path::Path;
 
@@ -33,6 +33,7 @@ fn request(i: u64) -> Request {
             over: vec!["1".to_owned()],
             under: vec!["0".to_owned()],
         },
+        draft: None,
     }
 }
 
@@ -84,8 +85,12 @@ fn replies_do_not_depend_on_the_batch() {
         .map(said)
         .collect();
     // The fixture must show what the test is about.
-    assert!(all.iter().filter(|r| r.2 == Finish::Stop).count() > 20);
-    assert!(all.iter().filter(|r| r.3.is_some()).count() > 5);
+    let ended = all.iter().filter(|r| r.2 == Finish::Stop).count();
+    let decided = all.iter().filter(|r| r.3.is_some()).count();
+    assert!(
+        ended > 15 && decided > 5,
+        "{ended} ended, {decided} decided"
+    );
     for n in [1, 7] {
         let some = run(&engine, &policy, &requests(n)).0;
         assert_eq!(some.iter().map(said).collect::<Vec<_>>(), all[..n as usize]);
@@ -99,6 +104,56 @@ fn replies_do_not_depend_on_the_batch() {
         .collect();
     some.reverse();
     assert_eq!(some, all);
+}
+
+#[test]
+fn replies_do_not_depend_on_drafts() {
+    let engine = engine();
+    let policy = prefix("Nothing that smells.");
+    let requests: Vec<Request> = (0..24)
+        .map(|i| match i % 3 {
+            0 => Request {
+                sampling: Sampling::Greedy,
+                ..request(i)
+            },
+            _ => request(i),
+        })
+        .collect();
+    let plain = run(&engine, &policy, &requests).0;
+    let all: Vec<_> = plain.iter().map(said).collect();
+    assert!(plain.iter().all(|r| r.drafted_tokens == 0));
+    // Its own reply, another's, and one that no model wrote.
+    let draft = |from: usize, i: usize| match from {
+        0 | 1 => {
+            let reply = &plain[(i + from) % plain.len()];
+            Draft {
+                analysis: reply.analysis.clone(),
+                answer: reply.answer.clone().unwrap_or_default(),
+            }
+        }
+        _ => Draft {
+            analysis: "no such thing ".repeat(i),
+            answer: String::new(),
+        },
+    };
+    let mut accepted = [0, 0, 0];
+    for (from, accepted) in accepted.iter_mut().enumerate() {
+        let mut drafted = requests.clone();
+        for (i, request) in drafted.iter_mut().enumerate() {
+            request.draft = Some(draft(from, i));
+        }
+        for n in [1, 24] {
+            let replies = run(&engine, &policy, &drafted[..n]).0;
+            assert_eq!(replies.iter().map(said).collect::<Vec<_>>(), all[..n]);
+            assert!(
+                replies
+                    .iter()
+                    .all(|r| r.accepted_tokens <= r.drafted_tokens)
+            );
+            *accepted += replies.iter().map(|r| r.accepted_tokens).sum::<u32>();
+        }
+    }
+    assert!(accepted[0] > 100, "{accepted:?}");
 }
 
 #[test]

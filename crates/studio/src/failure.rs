@@ -54,8 +54,13 @@ impl From<StoreError> for Failure {
             StoreError::Missing(_) => Failure::input(error.to_string()),
             _ => {
                 tracing::error!(?error, "the database failed");
+                let code = if error.is_bad_file() {
+                    Code::BadDatabase
+                } else {
+                    Code::Store
+                };
                 Failure {
-                    code: Code::Store,
+                    code,
                     message: error.to_string(),
                 }
             }

@@ -3,6 +3,7 @@
 
 mod compare;
 mod documents;
+mod drafts;
 mod evaluate;
 mod failure;
 mod files;

@@ -131,6 +131,8 @@ impl Judge for Replay {
                     prompt_tokens: tokens + words(&request.user),
                     reused_tokens: tokens,
                     generated_tokens: words(&line.analysis) + 1,
+                    drafted_tokens: 0,
+                    accepted_tokens: 0,
                     latency_ms: 1.0,
                     analysis: line.analysis,
                     answer: line.answer,

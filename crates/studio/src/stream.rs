@@ -5,6 +5,7 @@
 //! are shown: what the analyst has seen, a killed process does not lose.
 
 use crate::compare::Table;
+use crate::drafts::{self, Drafts};
 use crate::evaluate::{Clock, ms};
 use crate::judge::Judge;
 use crate::order;
@@ -49,7 +50,8 @@ pub(crate) async fn judge_all(
     if positions.is_empty() {
         return Ok(Some(work.table));
     }
-    let requests = requests(&work, &positions);
+    let drafts = drafts::drafts(studio, &work.table.run).await?;
+    let requests = requests(&work, &positions, drafts);
     let (sender, mut events) = mpsc::channel(EVENTS_MAX);
     let (judge, prefix, cancel) = (work.judge.clone(), work.prefix.clone(), turn.flag().clone());
     let context_tokens = work.judge.info().context_tokens;
@@ -81,7 +83,7 @@ pub(crate) async fn judge_all(
     }
 }
 
-fn requests(work: &Work, positions: &[usize]) -> Vec<Request> {
+fn requests(work: &Work, positions: &[usize], mut drafts: Drafts) -> Vec<Request> {
     let sides = prompt::alternatives(&work.contract);
     let settings = &work.table.run.settings;
     positions
@@ -105,6 +107,7 @@ fn requests(work: &Work, positions: &[usize]) -> Vec<Request> {
                 over: sides.violating.clone(),
                 under: sides.safe.clone(),
             },
+            draft: drafts.remove(&work.table.entries[*position].fingerprint),
         })
         .collect()
 }
@@ -402,8 +405,8 @@ fn outcome(case: String, reply: Reply, contract: &OutputContract, context_tokens
             prompt: reply.prompt_tokens,
             reused: reply.reused_tokens,
             generated: reply.generated_tokens,
-            drafted: 0,
-            accepted: 0,
+            drafted: reply.drafted_tokens,
+            accepted: reply.accepted_tokens,
         },
         latency_ms: reply.latency_ms,
     }

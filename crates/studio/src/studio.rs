@@ -52,7 +52,7 @@ pub struct Options {
 /// What to do with a database that is corrupted or comes from a newer version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum BadDatabase {
-    /// `open` fails with `Code::Store`; the message names the file and the remedy.
+    /// `open` fails with `Code::BadDatabase`; the message names the file and the remedy.
     #[default]
     Refuse,
     /// Keep it under another name beside the fresh one, and say so in `WorkspaceView::problems`.

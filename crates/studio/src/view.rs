@@ -39,6 +39,8 @@ pub enum Code {
     Model,
     /// The database refused.
     Store,
+    /// The database is corrupted or from a newer version; it can be moved aside.
+    BadDatabase,
     Internal,
 }
 

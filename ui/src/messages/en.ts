@@ -285,6 +285,9 @@ export const en = {
   inputProblem: 'This cannot be run as it stands.',
   internalProblem: 'Something went wrong inside the studio.',
   workspaceProblem: 'The workspace could not be opened.',
+  moveDatabase: 'Move it aside and start afresh',
+  moveDatabaseHint: 'The old database is kept under another name in .touchstone',
+  pickModel: 'Choose a model folder…',
   resizeEditor: 'Resize the editor',
   resizeTrace: 'Resize the trace',
 };

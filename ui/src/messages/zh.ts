@@ -270,6 +270,9 @@ export const zh: Messages = {
   inputProblem: '目前的内容无法运行。',
   internalProblem: '工作室内部出错。',
   workspaceProblem: '无法打开工作区。',
+  moveDatabase: '移开并重新开始',
+  moveDatabaseHint: '旧数据库会以另一名称保留在 .touchstone 中',
+  pickModel: '选择模型文件夹…',
   resizeEditor: '调整编辑器宽度',
   resizeTrace: '调整推理高度',
 };

@@ -67,6 +67,11 @@ export class Studio {
     if (path) await this.#enter(() => api.openWorkspace(path));
   }
 
+  /** Starts a fresh history; the database that would not open is kept beside it. */
+  async moveDatabaseAside() {
+    await this.#enter(() => api.moveDatabaseAside());
+  }
+
   async activate(name: string) {
     const workspace = this.workspace;
     if (!workspace) return;
@@ -177,6 +182,11 @@ export class Studio {
     this.#showText(tab, text);
     this.editor?.focus();
     notices.show(i18n.m.restored(run));
+  }
+
+  async pickModel() {
+    const path = await this.#attempt(() => api.pickFolder());
+    if (path) await this.selectModel(path);
   }
 
   async selectModel(id: string) {

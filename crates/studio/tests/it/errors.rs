@@ -157,7 +157,7 @@ async fn a_corrupted_database_is_kept_beside_a_fresh_one() {
     };
     let refused = Studio::open(space.folder.path(), options.clone()).await;
     let failure = refused.err().unwrap();
-    assert_eq!(failure.code, Code::Store);
+    assert_eq!(failure.code, Code::BadDatabase);
     assert!(failure.message.contains("studio.db") && failure.message.contains("move it aside"));
     options.bad_database = BadDatabase::MoveAside;
     let studio = Studio::open(space.folder.path(), options).await.unwrap();

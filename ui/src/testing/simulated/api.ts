@@ -118,6 +118,8 @@ function viewOf(run: Run, base: Run | null): RunView {
 }
 
 export async function workspace(): Promise<WorkspaceView> {
+  if (simulation.badDatabase)
+    fail('bad_database', '.touchstone/studio.db cannot be read as a database.');
   return later({
     root,
     name: 'marketplace',
@@ -159,6 +161,11 @@ export async function workspace(): Promise<WorkspaceView> {
 }
 
 export const openWorkspace = (_path: string) => workspace();
+
+export async function moveDatabaseAside() {
+  simulation.badDatabase = false;
+  return workspace();
+}
 
 export async function openPolicy(name: string): Promise<PolicyDocument> {
   if (name === simulation.unreadable) {
@@ -412,6 +419,7 @@ export async function pickFolder(): Promise<string | null> {
 ({
   workspace,
   openWorkspace,
+  moveDatabaseAside,
   openPolicy,
   createPolicy,
   analyze,

@@ -31,6 +31,7 @@ class Simulation {
   evaluateFailure: Failure | null = null;
   suiteProblems = query.has('problems');
   unreadable: string | null = query.get('unreadable');
+  badDatabase = query.has('bad-database');
   going: Going | null = null;
   watching: string | null = null;
   tell: (event: WorkspaceEvent) => void = () => undefined;
@@ -44,6 +45,7 @@ class Simulation {
     this.evaluateFailure = null;
     this.suiteProblems = query.has('problems');
     this.unreadable = null;
+    this.badDatabase = false;
     seedHistory();
   }
 
