@@ -335,7 +335,7 @@ fn finished_runs_and_revisions_are_never_updated() {
 // 5. The command line can do all that the window can; nothing in the loop needs a display.
 
 /// What the command line offers for each command of the window.
-const COMMANDS: [(&str, &str); 20] = [
+const COMMANDS: [(&str, &str); 23] = [
     ("workspace", "--workspace"),
     ("open_workspace", "--workspace"),
     ("move_database_aside", "repair"),
@@ -359,6 +359,9 @@ const COMMANDS: [(&str, &str); 20] = [
     ("select_model", "run --model"),
     ("watch", "watch"),
     ("pick_folder", "the shell's own paths"),
+    ("pick_file", "the shell's own paths"),
+    ("import_preview", "import --preview"),
+    ("import_suite", "import"),
 ];
 
 #[test]

@@ -3,6 +3,7 @@
 
 use crate::host::Host;
 use domain::run::RunId;
+use studio::import::{Existing, ImportPreview, ImportReport, Plan, Reading};
 use studio::view::{
     EvaluateRequest, Failure, PolicyAnalysis, PolicyDocument, RunEvent, RunSummary, RunView,
     SaveResult, SuiteEdit, SuiteSaved, TraceView, WorkspaceEvent, WorkspaceView,
@@ -36,6 +37,9 @@ pub fn handler<R: Runtime>() -> impl Fn(Invoke<R>) -> bool + Send + Sync + 'stat
         select_model,
         watch,
         pick_folder,
+        pick_file,
+        import_preview,
+        import_suite,
     ]
 }
 
@@ -191,6 +195,44 @@ async fn pick_folder<R: Runtime>(app: AppHandle<R>) -> Reply<Option<String>> {
     });
     let folder = picked.await.ok().flatten();
     Ok(folder.and_then(|folder| Some(folder.into_path().ok()?.display().to_string())))
+}
+
+/// A file to import that the person picks; absent when they thought better of it.
+#[tauri::command]
+async fn pick_file<R: Runtime>(app: AppHandle<R>) -> Reply<Option<String>> {
+    let (answer, picked) = tokio::sync::oneshot::channel();
+    app.dialog().file().pick_file(move |file| {
+        // The receiver is gone only when the window is.
+        let _ = answer.send(file);
+    });
+    let file = picked.await.ok().flatten();
+    Ok(file.and_then(|file| Some(file.into_path().ok()?.display().to_string())))
+}
+
+#[tauri::command]
+async fn import_preview(
+    host: State<'_, Host>,
+    file: String,
+    reading: Reading,
+    plan: Option<Plan>,
+) -> Reply<ImportPreview> {
+    let studio = host.studio().await?;
+    studio.import_preview(file.into(), reading, plan).await
+}
+
+#[tauri::command]
+async fn import_suite(
+    host: State<'_, Host>,
+    file: String,
+    reading: Reading,
+    plan: Plan,
+    policy: String,
+    existing: Existing,
+) -> Reply<ImportReport> {
+    let studio = host.studio().await?;
+    studio
+        .import_suite(file.into(), reading, plan, &policy, existing)
+        .await
 }
 
 /// A window that has been closed or reloaded no longer listens; that is not an error.

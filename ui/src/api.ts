@@ -4,6 +4,11 @@
 import { Channel, invoke } from '@tauri-apps/api/core';
 import type {
   EvaluateRequest,
+  ExistingSuite,
+  ImportPlan,
+  ImportPreview,
+  ImportReading,
+  ImportReport,
   PolicyAnalysis,
   PolicyDocument,
   RunEvent,
@@ -74,3 +79,17 @@ export const watch = (onEvent: (event: WorkspaceEvent) => void) =>
   invoke<void>('watch', { onEvent: channel(onEvent) });
 
 export const pickFolder = () => invoke<string | null>('pick_folder');
+
+/** A file to import that the person picks. */
+export const pickFile = () => invoke<string | null>('pick_file');
+
+export const importPreview = (file: string, reading: ImportReading, plan: ImportPlan | null) =>
+  invoke<ImportPreview>('import_preview', { file, reading, plan });
+
+export const importSuite = (
+  file: string,
+  reading: ImportReading,
+  plan: ImportPlan,
+  policy: string,
+  existing: ExistingSuite,
+) => invoke<ImportReport>('import_suite', { file, reading, plan, policy, existing });

@@ -9,168 +9,30 @@ mod cases;
 mod guess;
 mod layout;
 mod memory;
+mod plan;
 mod source;
+mod tally;
 mod values;
 
+use crate::studio::Studio;
 use crate::view::Failure;
 use crate::{files, workspace};
 use cases::{Converter, Notice};
-use domain::case::{Case, fingerprint, parse_suite, to_line};
+use domain::case::{Case, parse_suite, to_line};
 use layout::{Layout, Row};
-use serde::{Deserialize, Serialize};
 use source::{Format, Raw, Source};
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
-use std::path::Path;
-use ts_rs::TS;
+use std::path::{Path, PathBuf};
+use tally::Tally;
+
+pub use plan::{
+    Assignment, ColumnView, Existing, Field, ImportPreview, ImportReport, Plan, Reading, SkippedRow,
+};
 
 /// Rows that the guess looks at.
 const SAMPLE_ROWS: usize = 2_000;
 const PREVIEW_CASES: usize = 20;
-/// Rows that are named one by one among what was left out; the count is always whole.
-const SKIPPED_MAX: usize = 1_000;
-
-/// How to read a file, where its bytes do not say it well enough.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[serde(default)]
-#[ts(export, rename = "ImportReading")]
-pub struct Reading {
-    /// A WHATWG label, such as `windows-1252`; UTF-8 otherwise.
-    pub encoding: Option<String>,
-    /// One character, or `tab`.
-    pub delimiter: Option<String>,
-    /// Whether quotes enclose cells.
-    pub quoting: Option<bool>,
-    /// Whether the first row has the columns' names.
-    pub header: Option<bool>,
-    /// Of a workbook; its first otherwise.
-    pub sheet: Option<String>,
-}
-
-/// Which column is what, and what its values mean.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[serde(default)]
-#[ts(export, rename = "ImportPlan")]
-pub struct Plan {
-    pub mapping: Vec<Assignment>,
-    /// Values that mean a violation, besides the common words.
-    pub violates: Vec<String>,
-    pub safe: Vec<String>,
-    /// A mark that stands for a line break in the text, such as `|LBR|`.
-    pub line_break: Option<String>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export, rename = "ImportAssignment")]
-pub struct Assignment {
-    pub field: Field,
-    /// The column's name, or `#3` for the third.
-    pub column: String,
-}
-
-/// A field of a case that a column can give.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, TS)]
-#[serde(rename_all = "snake_case")]
-#[ts(export, rename = "ImportField")]
-pub enum Field {
-    Id,
-    Content,
-    /// The user's turn of a conversation.
-    User,
-    Assistant,
-    Expected,
-    Label,
-    /// A category of 0 and 1; several of them make the verdict.
-    Flag,
-    Rules,
-    Tags,
-    Language,
-    Kind,
-    Note,
-    Owner,
-    /// What this annotator or system said.
-    Annotation(String),
-}
-
-impl Field {
-    /// As it is written on the command line: `content`, `annotation:anna`.
-    pub fn parse(text: &str) -> Option<Field> {
-        if let Some(name) = text.strip_prefix("annotation:") {
-            return (!name.is_empty()).then(|| Field::Annotation(name.to_owned()));
-        }
-        serde_json::from_value(serde_json::Value::String(text.to_owned())).ok()
-    }
-}
-
-/// The beginning of a file, as it would be imported.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
-pub struct ImportPreview {
-    /// For people: `CSV with ;, windows-1252`.
-    pub format: String,
-    pub header: bool,
-    pub columns: Vec<ColumnView>,
-    pub plan: Plan,
-    /// The plan is one that was used for such a file before.
-    pub remembered: bool,
-    pub cases: Vec<Case>,
-    /// Rows of the beginning that would be left out.
-    pub skipped: Vec<SkippedRow>,
-    pub warnings: Vec<String>,
-    /// Why the plan cannot be used as it stands.
-    pub problem: Option<String>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export, rename = "ImportColumn")]
-pub struct ColumnView {
-    pub name: String,
-    /// A few of its values, each cut short.
-    pub examples: Vec<String>,
-    /// Rows of the beginning in which it is filled.
-    pub filled: u32,
-}
-
-/// What an import did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
-pub struct ImportReport {
-    /// Rows of the table, blank ones and the header not counted.
-    pub rows: u32,
-    pub imported: u32,
-    /// Of those imported: with an expected verdict, by side.
-    pub violates: u32,
-    pub safe: u32,
-    pub unlabelled: u32,
-    /// Rows left out, at most 1,000 of them named.
-    pub skipped: Vec<SkippedRow>,
-    pub skipped_total: u32,
-    /// Imported cases whose content stands in an earlier case as well.
-    pub duplicates: u32,
-    pub warnings: Vec<String>,
-    /// Relative to the workspace.
-    pub suite: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
-pub struct SkippedRow {
-    /// The line of a text file, the row of a sheet, or the place in a JSON list.
-    #[ts(type = "number")]
-    pub line: u64,
-    pub reason: String,
-}
-
-/// What to do where the suite exists already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
-#[serde(rename_all = "snake_case")]
-#[ts(export, rename = "ExistingSuite")]
-pub enum Existing {
-    #[default]
-    Refuse,
-    Append,
-    Replace,
-}
 
 /// Reads the file's beginning. Without a plan, the one remembered for such a file is used,
 /// else a guess.
@@ -280,6 +142,43 @@ pub fn import(
         warnings,
         suite: workspace::shown(root, suite),
     })
+}
+
+impl Studio {
+    /// What a file would become; see [`preview`].
+    pub async fn import_preview(
+        &self,
+        file: PathBuf,
+        reading: Reading,
+        plan: Option<Plan>,
+    ) -> Result<ImportPreview, Failure> {
+        let root = self.root().to_owned();
+        blocking(move || preview(&root, &file, &reading, plan)).await
+    }
+
+    /// Imports into a policy's own suite; see [`import`].
+    pub async fn import_suite(
+        &self,
+        file: PathBuf,
+        reading: Reading,
+        plan: Plan,
+        policy: &str,
+        existing: Existing,
+    ) -> Result<ImportReport, Failure> {
+        workspace::check_name(policy)?;
+        let root = self.root().to_owned();
+        let suite = workspace::suite_path(&root, policy);
+        blocking(move || import(&root, &file, &reading, &plan, &suite, existing)).await
+    }
+}
+
+/// A large file must not hold up the window's other calls.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|error| Err(Failure::internal(format!("The import ended: {error}."))))
 }
 
 /// What stands in the suite already and stays: its bytes, its ids and contents.
@@ -438,116 +337,4 @@ impl Source {
         };
         format!("{name}, {}", self.encoding.name())
     }
-}
-
-/// Counts, and what keeps ids apart.
-#[derive(Default)]
-struct Tally {
-    rows: u32,
-    imported: u32,
-    violates: u32,
-    safe: u32,
-    skipped: Vec<SkippedRow>,
-    skipped_total: u32,
-    duplicates: u32,
-    renamed: u32,
-    /// How often each id was asked for.
-    ids: HashMap<String, u32>,
-    contents: HashSet<[u8; 16]>,
-    unknown: BTreeMap<Notice, u32>,
-}
-
-impl Tally {
-    fn take(&mut self, line: u64, case: Result<(Case, Vec<Notice>), String>) -> Option<Case> {
-        self.rows += 1;
-        let (mut case, notices) = match case {
-            Ok(case) => case,
-            Err(reason) => {
-                self.skipped_total += 1;
-                if self.skipped.len() < SKIPPED_MAX {
-                    self.skipped.push(SkippedRow { line, reason });
-                }
-                return None;
-            }
-        };
-        for notice in notices {
-            *self.unknown.entry(notice).or_default() += 1;
-        }
-        self.name(&mut case);
-        self.duplicates += u32::from(!self.contents.insert(content_key(&case)));
-        self.imported += 1;
-        match case.expected {
-            Some(domain::verdict::Expected::Violates) => self.violates += 1,
-            Some(domain::verdict::Expected::Safe) => self.safe += 1,
-            None => {}
-        }
-        Some(case)
-    }
-
-    /// An id that is taken gets a number behind it: `7`, `7-2`, `7-3`.
-    fn name(&mut self, case: &mut Case) {
-        let wanted = case.id.clone();
-        let mut times = self.ids.get(&wanted).copied().unwrap_or_default() + 1;
-        if times > 1 {
-            self.renamed += 1;
-            while self.ids.contains_key(&format!("{wanted}-{times}")) {
-                times += 1;
-            }
-            case.id = format!("{wanted}-{times}");
-            self.ids.insert(case.id.clone(), 1);
-        }
-        self.ids.insert(wanted, times);
-    }
-
-    fn known(&mut self, case: &Case) {
-        self.ids.insert(case.id.clone(), 1);
-        self.contents.insert(content_key(case));
-    }
-
-    fn warnings(&self) -> Vec<String> {
-        let mut warnings: Vec<String> = Vec::new();
-        if self.renamed > 0 {
-            warnings.push(format!(
-                "{} ids were taken and got a number behind them.",
-                self.renamed
-            ));
-        }
-        let unknown: Vec<String> = self
-            .unknown
-            .iter()
-            .filter_map(|(notice, times)| match notice {
-                Notice::UnknownLabel(text) => Some(format!("{text} ({times})")),
-                Notice::UnknownKind(_) => None,
-            })
-            .take(12)
-            .collect();
-        if !unknown.is_empty() {
-            warnings.push(format!(
-                "These labels are on neither side, so their cases expect no verdict: {}. Say which \
-                 mean a violation, and which are safe.",
-                unknown.join(", ")
-            ));
-        }
-        let kinds: u32 = self
-            .unknown
-            .iter()
-            .filter(|(notice, _)| matches!(notice, Notice::UnknownKind(_)))
-            .map(|(_, times)| times)
-            .sum();
-        if kinds > 0 {
-            warnings.push(format!(
-                "{kinds} cases have a kind that is unknown; it was read off their content. Kinds \
-                 are user_input, model_output and conversation."
-            ));
-        }
-        warnings
-    }
-}
-
-/// Half of a SHA-256: enough to tell the contents of one file apart.
-fn content_key(case: &Case) -> [u8; 16] {
-    let digest = fingerprint(case);
-    let mut key = [0; 16];
-    key.copy_from_slice(&digest.as_bytes()[..16]);
-    key
 }

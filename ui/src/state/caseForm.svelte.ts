@@ -15,6 +15,7 @@ export class CaseForm {
   language: string;
   note: string;
   owner: string;
+  readonly annotations: Case['annotations'];
 
   constructor(item: Case) {
     const { content } = item;

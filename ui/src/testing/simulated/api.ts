@@ -31,6 +31,7 @@ import {
   judge,
   wordDiff,
 } from './judge';
+import { importPreview, importSuite, pickFile } from './importing';
 import type { SamplePolicy } from './samples';
 import { beginRun, fail, simulation, type Going, type Run } from './simulation';
 
@@ -415,6 +416,8 @@ export async function pickFolder(): Promise<string | null> {
   return later(null);
 }
 
+export { importPreview, importSuite, pickFile };
+
 // The compiler holds both back ends to one shape.
 ({
   workspace,
@@ -437,4 +440,7 @@ export async function pickFolder(): Promise<string | null> {
   selectModel,
   watch,
   pickFolder,
+  pickFile,
+  importPreview,
+  importSuite,
 }) satisfies typeof real;

@@ -32,6 +32,8 @@ class Simulation {
   suiteProblems = query.has('problems');
   unreadable: string | null = query.get('unreadable');
   badDatabase = query.has('bad-database');
+  /** What the person picks when asked for a file. */
+  file: string | null = null;
   going: Going | null = null;
   watching: string | null = null;
   tell: (event: WorkspaceEvent) => void = () => undefined;
@@ -46,6 +48,7 @@ class Simulation {
     this.suiteProblems = query.has('problems');
     this.unreadable = null;
     this.badDatabase = false;
+    this.file = null;
     seedHistory();
   }
 
