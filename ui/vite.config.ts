@@ -28,6 +28,8 @@ export default defineConfig(({ mode }) => {
       environment: 'jsdom',
       include: ['src/**/*.test.ts', 'tests/**/*.test.ts'],
       setupFiles: ['./src/testing/setup.ts'],
+      // A whole window in a simulated document takes its time on a busy machine.
+      testTimeout: 30_000,
     },
   };
 });

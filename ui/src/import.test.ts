@@ -19,7 +19,7 @@ beforeEach(() => {
 });
 
 async function open() {
-  simulation.file = '/home/anna/labelled.csv';
+  simulation.file = 'data/labelled.csv';
   render(App);
   await vi.waitFor(() => expect(studio.tab?.session.phase).toBe('finished'));
   await studio.importCases();

@@ -97,7 +97,7 @@ pub fn krippendorff<T: Ord + Clone>(units: &[Vec<T>], plan: Plan) -> Option<Agre
 }
 
 /// From how often each value was given to each unit.
-pub fn alpha<'a>(units: &mut dyn Iterator<Item = (&'a Vec<u32>, u64)>) -> Option<f64> {
+pub fn alpha(units: &mut dyn Iterator<Item = (&Vec<u32>, u64)>) -> Option<f64> {
     let mut totals: Vec<f64> = Vec::new();
     let mut disagreeing = 0.0;
     for (counts, times) in units {

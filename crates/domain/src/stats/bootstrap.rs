@@ -5,8 +5,8 @@
 //! much as there are patterns, not cases. 100,000 cases with one verdict each have six.
 
 use super::{Interval, Method};
-use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
 use rand_distr::{Binomial, Distribution};
 use std::collections::BTreeMap;
 

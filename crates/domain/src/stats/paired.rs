@@ -81,15 +81,12 @@ pub fn differences(pairs: &[Pair], plan: Plan) -> Vec<Difference> {
 }
 
 /// A measure's difference in one resample.
-pub fn difference<'a>(
-    measure: Measure,
-    draw: &mut dyn Iterator<Item = (&'a Pair, u64)>,
-) -> Option<f64> {
+pub fn difference(measure: Measure, draw: &mut dyn Iterator<Item = (&Pair, u64)>) -> Option<f64> {
     let (before, now) = both(draw);
     Some(measure.of(&now)? - measure.of(&before)?)
 }
 
-fn both<'a>(draw: &mut dyn Iterator<Item = (&'a Pair, u64)>) -> Pair {
+fn both(draw: &mut dyn Iterator<Item = (&Pair, u64)>) -> Pair {
     let (mut before, mut now) = Pair::default();
     for ((a, b), times) in draw {
         before.add(a, times);
