@@ -17,8 +17,8 @@ mod values;
 use crate::studio::Studio;
 use crate::view::Failure;
 use crate::{files, workspace};
-use cases::{Converter, Notice};
-use domain::case::{Case, parse_suite, to_line};
+use cases::{Converted, Converter};
+use domain::case::{parse_suite, to_line};
 use layout::{Layout, Row};
 use source::{Format, Raw, Source};
 use std::collections::{BTreeMap, BTreeSet};
@@ -258,7 +258,7 @@ impl Opened {
         file: &Path,
         reading: &Reading,
         converter: &Converter,
-        on_case: &mut dyn FnMut(u64, Result<(Case, Vec<Notice>), String>) -> ControlFlow<()>,
+        on_case: &mut dyn FnMut(u64, Converted) -> ControlFlow<()>,
     ) -> Result<(), Failure> {
         let mut reader = self.layout.reader();
         let mut number = 0;

@@ -210,9 +210,7 @@ fn our_own_suites_come_back_as_they_are() {
 fn gzip_is_unpacked_and_damage_is_told() {
     use flate2::{Compression, write::GzEncoder};
     let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
-    packed
-        .write_all("id,text\n1,packed text\n".repeat(1).as_bytes())
-        .unwrap();
+    packed.write_all(b"id,text\n1,packed text\n").unwrap();
     let packed = packed.finish().unwrap();
     assert_eq!(guessed("p.csv.gz", &packed).0.imported, 1);
     let message = refused("p.csv.gz", &packed[..packed.len() - 9], &Reading::default());
@@ -446,4 +444,28 @@ proptest! {
         let (folder, file) = folder("any", &bytes);
         let _ = preview(folder.path(), &file, &Reading::default(), None);
     }
+}
+
+/// Written by openpyxl; see the sheet's rows in the assertions.
+#[test]
+fn a_workbook_is_read_sheet_by_sheet() {
+    let book = include_bytes!("../../../fixtures/import/workbook.xlsx");
+    let (report, cases) = guessed("w.xlsx", book);
+    assert_eq!(sides(&report), (1, 2, 0));
+    let ids: Vec<&str> = cases.iter().map(|case| case.id.as_str()).collect();
+    assert_eq!(ids, ["1", "2", "4.5"]);
+    assert_eq!(text(&cases[0]), "Two cartons\nfor sale");
+    assert_eq!(text(&cases[2]), "'=cmd");
+    assert_eq!(report.skipped[0].line, 5, "the sheet's own row number");
+    let other = Reading {
+        sheet: Some("Other".to_owned()),
+        ..Reading::default()
+    };
+    assert_eq!(text(&read_as("w.xlsx", book, &other).1[0]), "second sheet");
+    let none = Reading {
+        sheet: Some("Third".to_owned()),
+        ..Reading::default()
+    };
+    let message = refused("w.xlsx", book, &none);
+    assert!(message.contains("It has: Cases, Other"), "{message}");
 }

@@ -32,6 +32,9 @@ pub(crate) enum Notice {
     UnknownKind(String),
 }
 
+/// A case with what was noticed, or why there is none.
+pub(crate) type Converted = Result<(Case, Vec<Notice>), String>;
+
 impl Converter {
     /// The error names a column that the file does not have.
     pub(crate) fn new(
@@ -83,7 +86,7 @@ impl Converter {
     }
 
     /// The case of the `number`th row, its id not yet made unique.
-    pub(crate) fn case(&self, row: &Row, number: u64) -> Result<(Case, Vec<Notice>), String> {
+    pub(crate) fn case(&self, row: &Row, number: u64) -> Converted {
         let mut notices = Vec::new();
         let content = self.content(row)?;
         let label = self.first(&Field::Label, row);

@@ -178,7 +178,7 @@ fn format(
         return Err(Failure::input(format!("{} is empty.", path.display())));
     }
     if reading.delimiter.is_none() {
-        if start.starts_with('[') && !path.extension().is_some_and(|name| name == "csv") {
+        if start.starts_with('[') && path.extension().is_none_or(|name| name != "csv") {
             return Ok(Format::JsonArray);
         }
         if start.starts_with('{') {

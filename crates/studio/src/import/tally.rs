@@ -1,7 +1,7 @@
 //! What an import counts, and how it keeps ids apart. It remembers an id and sixteen bytes
 //! for each case, and nothing else of it.
 
-use super::cases::Notice;
+use super::cases::{Converted, Notice};
 use super::plan::SkippedRow;
 use domain::case::{Case, fingerprint};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -27,11 +27,7 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    pub(super) fn take(
-        &mut self,
-        line: u64,
-        case: Result<(Case, Vec<Notice>), String>,
-    ) -> Option<Case> {
+    pub(super) fn take(&mut self, line: u64, case: Converted) -> Option<Case> {
         self.rows += 1;
         let (mut case, notices) = match case {
             Ok(case) => case,
