@@ -69,6 +69,7 @@ impl Row {
             language: None,
             note: None,
             owner: None,
+            annotations: Default::default(),
         };
         (policy, case)
     }

@@ -3,6 +3,7 @@
 
 use crate::host::Host;
 use domain::run::RunId;
+use studio::import::{Existing, ImportPreview, ImportReport, Plan, Reading};
 use studio::view::{
     BundleProgress, EvaluateRequest, ExportRequest, Exported, Failure, PolicyAnalysis,
     PolicyDocument, Release, ReleaseView, RunEvent, RunSummary, RunView, SaveResult, SignOff,
@@ -52,6 +53,8 @@ pub fn handler<R: Runtime>() -> impl Fn(Invoke<R>) -> bool + Send + Sync + 'stat
         test_server,
         set_server_key,
         decide_host,
+        import_preview,
+        import_suite,
     ]
 }
 
@@ -310,6 +313,32 @@ async fn picked(ask: impl FnOnce(Answer)) -> Option<String> {
     }));
     let path = picked.await.ok().flatten()?.into_path().ok()?;
     Some(path.display().to_string())
+}
+
+#[tauri::command]
+async fn import_preview(
+    host: State<'_, Host>,
+    file: String,
+    reading: Reading,
+    plan: Option<Plan>,
+) -> Reply<ImportPreview> {
+    let studio = host.studio().await?;
+    studio.import_preview(file.into(), reading, plan).await
+}
+
+#[tauri::command]
+async fn import_suite(
+    host: State<'_, Host>,
+    file: String,
+    reading: Reading,
+    plan: Plan,
+    policy: String,
+    existing: Existing,
+) -> Reply<ImportReport> {
+    let studio = host.studio().await?;
+    studio
+        .import_suite(file.into(), reading, plan, &policy, existing)
+        .await
 }
 
 /// A window that has been closed or reloaded no longer listens; that is not an error.

@@ -8,6 +8,11 @@ import type {
   Exported,
   ExportRequest,
   FoundModel,
+  ExistingSuite,
+  ImportPlan,
+  ImportPreview,
+  ImportReading,
+  ImportReport,
   PolicyAnalysis,
   PolicyDocument,
   Release,
@@ -119,3 +124,15 @@ export const pickFile = () => invoke<string | null>('pick_file');
 
 /** A file or folder to write, proposed under this name. */
 export const pickTarget = (name: string) => invoke<string | null>('pick_target', { name });
+/** A file to import that the person picks. */
+
+export const importPreview = (file: string, reading: ImportReading, plan: ImportPlan | null) =>
+  invoke<ImportPreview>('import_preview', { file, reading, plan });
+
+export const importSuite = (
+  file: string,
+  reading: ImportReading,
+  plan: ImportPlan,
+  policy: string,
+  existing: ExistingSuite,
+) => invoke<ImportReport>('import_suite', { file, reading, plan, policy, existing });

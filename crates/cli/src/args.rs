@@ -46,6 +46,12 @@ pub enum Command {
     Schema(SchemaArgs),
     /// Compare two runs
     Diff(DiffArgs),
+    /// Measures of a run with intervals, by group, beside annotators and older systems
+    Stats(StatsArgs),
+    /// Show which clauses of its policy a run's cases reach
+    Coverage(CoverageArgs),
+    /// Make a suite of a CSV, TSV, JSON, JSON Lines or XLSX file (gzipped or not)
+    Import(ImportArgs),
     /// List the runs so far
     Runs(RunsArgs),
     /// Show or choose the run that a policy's runs are compared with
@@ -353,6 +359,93 @@ pub struct DiffArgs {
     /// The run after
     #[arg(value_name = "RUN_B")]
     pub b: i64,
+    /// The loss of accuracy that counts as none, as a share of cases
+    #[arg(long, value_name = "SHARE", default_value_t = 0.05)]
+    pub margin: f64,
+    #[command(flatten)]
+    pub place: Place,
+}
+
+#[derive(Args)]
+pub struct StatsArgs {
+    /// The runs: several of one policy count as repeats, of several policies together
+    #[arg(value_name = "RUN", required = true)]
+    pub runs: Vec<i64>,
+    /// Show the measures of each group of cases as well
+    #[arg(long, value_enum)]
+    pub by: Option<GroupArg>,
+    #[command(flatten)]
+    pub place: Place,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum GroupArg {
+    Label,
+    Tag,
+    Language,
+    Kind,
+}
+
+#[derive(Args)]
+pub struct CoverageArgs {
+    /// The run
+    #[arg(value_name = "RUN")]
+    pub run: i64,
+    #[command(flatten)]
+    pub place: Place,
+}
+
+#[derive(Args)]
+pub struct ImportArgs {
+    /// The file to import
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The suite to make: its name, or its file
+    #[arg(
+        short = 'o',
+        long = "output",
+        value_name = "SUITE",
+        required_unless_present = "preview"
+    )]
+    pub output: Option<String>,
+    /// Which column is what, instead of the guess: id, content, user, assistant, expected,
+    /// label, flag, rules, tags, language, kind, note, owner, or annotation:NAME; the column
+    /// by its name or as #3, nothing for none
+    #[arg(long, value_name = "FIELD=COLUMN")]
+    pub map: Vec<String>,
+    /// Labels that mean a violation
+    #[arg(long, value_name = "LABEL", value_delimiter = ',')]
+    pub violates: Vec<String>,
+    /// Labels that mean none
+    #[arg(long, value_name = "LABEL", value_delimiter = ',')]
+    pub safe: Vec<String>,
+    /// The file's encoding, such as windows-1252 [default: UTF-8]
+    #[arg(long, value_name = "NAME")]
+    pub encoding: Option<String>,
+    /// What separates cells: one character, or tab [default: read off the file]
+    #[arg(long, value_name = "CHAR")]
+    pub delimiter: Option<String>,
+    /// Whether quotes enclose cells [default: read off the file]
+    #[arg(long, value_name = "BOOL")]
+    pub quoting: Option<bool>,
+    /// Whether the first row names the columns [default: read off the file]
+    #[arg(long, value_name = "BOOL")]
+    pub header: Option<bool>,
+    /// The workbook's sheet [default: its first]
+    #[arg(long, value_name = "NAME")]
+    pub sheet: Option<String>,
+    /// A mark in the text that stands for a line break, such as |LBR|
+    #[arg(long, value_name = "MARK")]
+    pub line_break: Option<String>,
+    /// Show what would be imported, and write nothing
+    #[arg(long)]
+    pub preview: bool,
+    /// Add to a suite that exists
+    #[arg(long, conflicts_with = "replace")]
+    pub append: bool,
+    /// Replace a suite that exists
+    #[arg(long)]
+    pub replace: bool,
     #[command(flatten)]
     pub place: Place,
 }

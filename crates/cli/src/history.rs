@@ -9,7 +9,9 @@ use studio::{BadDatabase, Options, Studio};
 
 pub async fn diff(args: DiffArgs) -> Result<(), Failure> {
     let studio = place::open(&args.place, None).await?;
-    let comparison = studio.compare(RunId(args.a), RunId(args.b)).await;
+    let comparison = studio
+        .compare_within(RunId(args.a), RunId(args.b), args.margin)
+        .await;
     studio.close().await;
     let comparison = comparison?;
     if args.place.json {

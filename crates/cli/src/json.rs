@@ -3,6 +3,7 @@
 
 use domain::gate::GateState;
 use domain::run::{Outcome, Settings, TokenCounts};
+use domain::stats::Estimate;
 use domain::verdict::{Expected, Verdict};
 use domain::{flip::Metrics, policy::RevisionId, run::RunId};
 use serde::Serialize;
@@ -22,6 +23,8 @@ struct Run<'a> {
     /// Only of a run by a server.
     #[serde(skip_serializing_if = "Option::is_none")]
     usage: Option<&'a Usage>,
+    /// Every measure with its interval.
+    estimates: &'a [Estimate],
     timing: RunTiming,
 }
 
@@ -74,6 +77,7 @@ pub fn run(record: &Record, suite: &str, device: &str, timing: Timing) -> String
         outcomes: record.cases.iter().filter_map(outcome).collect(),
         metrics: &record.figures.metrics,
         usage: record.usage.as_ref(),
+        estimates: &record.figures.estimates,
         timing: RunTiming {
             wall_ms: timing.wall_ms,
             load_ms: timing.load_ms,

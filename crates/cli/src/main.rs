@@ -10,6 +10,7 @@ mod bundle;
 mod check;
 mod fmt;
 mod history;
+mod import;
 mod json;
 mod logits;
 mod place;
@@ -19,6 +20,7 @@ mod report;
 mod run;
 mod serve;
 mod server;
+mod stats;
 mod table;
 mod watch;
 
@@ -77,6 +79,9 @@ async fn answer(command: Command) -> Result<Ending, Failure> {
         Command::Fmt(args) => return fmt::fmt(args).await,
         Command::Schema(args) => print!("{}", fmt::schema(args.of).text()),
         Command::Diff(args) => history::diff(args).await?,
+        Command::Stats(args) => stats::stats(args).await?,
+        Command::Coverage(args) => stats::coverage(args).await?,
+        Command::Import(args) => import::import(args)?,
         Command::Runs(args) => history::runs(args).await?,
         Command::Baseline(args) => history::baseline(args).await?,
         Command::Restore(args) => history::restore(args).await?,

@@ -5,6 +5,7 @@ mod bundle;
 pub use bundle::{exported, imported, report as bundle_report};
 use domain::flip::{Certainty, Flip, FlipKind, Rate};
 use domain::policy::{Effort, RevisionId};
+use domain::stats::Measure;
 use domain::verdict::{Expected, Verdict};
 use std::io::IsTerminal;
 use studio::view::{
@@ -138,13 +139,23 @@ fn metrics(view: &RunView) -> String {
         delta.and_then(|delta| delta.precision),
     );
     out += &line("recall", now.recall, delta.and_then(|delta| delta.recall));
-    let f1 = format!(
+    // The bootstrap gives F1 its interval; a share of cases has Wilson's.
+    let f1 = view
+        .figures
+        .estimates
+        .iter()
+        .find(|estimate| estimate.measure == Measure::F1);
+    let name = format!(
         "  {:<20} {:>7} {:>8}",
         "F1",
         now.f1.map_or_else(|| "–".to_owned(), percent),
         change(delta.and_then(|delta| delta.f1))
     );
-    out += f1.trim_end();
+    let interval = f1.and_then(|estimate| estimate.interval);
+    let interval = interval.map_or_else(String::new, |ends| {
+        format!("  [{} … {}]", percent(ends.low), percent(ends.high))
+    });
+    out += format!("{name}{interval}").trim_end();
     out.push('\n');
     let fpr = delta.and_then(|delta| delta.false_positive_rate);
     out += &line("false positive rate", now.false_positive_rate, fpr);
@@ -226,6 +237,7 @@ pub fn comparison(comparison: &Comparison, style: Style) -> String {
         comparison.unchanged,
         comparison.mcnemar_p
     );
+    out += &statistics::compared(comparison);
     let mut flips: Vec<&Flip> = comparison.flips.iter().collect();
     flips.sort_by_key(|flip| match flip.kind {
         FlipKind::Broken => 0,
@@ -428,6 +440,9 @@ fn columns(text: &str) -> usize {
         })
         .sum()
 }
+
+mod statistics;
+pub use statistics::{coverage, statistics};
 
 #[cfg(test)]
 mod tests;

@@ -88,7 +88,15 @@ fn run_prints_the_promised_document() {
     assert_eq!(
         keys(&run),
         [
-            "run", "policy", "revision", "suite", "model", "settings", "outcomes", "metrics",
+            "run",
+            "policy",
+            "revision",
+            "suite",
+            "model",
+            "settings",
+            "outcomes",
+            "metrics",
+            "estimates",
             "timing"
         ]
     );
@@ -172,7 +180,16 @@ fn the_same_again_gives_the_same_and_an_edit_gives_a_comparison() {
     let diff = json(&folder, &["diff", &a, &b, "--json"]);
     assert_eq!(
         keys(&diff),
-        ["a", "b", "flips", "unchanged", "mcnemar_p", "policy_diff"]
+        [
+            "a",
+            "b",
+            "flips",
+            "unchanged",
+            "mcnemar_p",
+            "measures",
+            "no_regression",
+            "policy_diff"
+        ]
     );
     let flips = diff["flips"].as_array().unwrap();
     assert_eq!(

@@ -9,7 +9,7 @@ use crate::verdict::Expected;
 use serde::{Deserialize, Serialize};
 use serde_json::ser::Formatter;
 use serde_json::{Map, Value};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use ts_rs::TS;
 
@@ -41,6 +41,10 @@ pub struct Case {
     pub note: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
+    /// What each annotator, or an older system, called the case: `violates`, `safe`, or a
+    /// value of their own scale. Never read by the model.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
 }
 
 /// A text, or the turns of a conversation.
@@ -215,8 +219,18 @@ pub fn excerpt(content: &Content, chars_max: usize) -> String {
     format!("{}{ellipsis}", kept.trim_end())
 }
 
-const FIELDS: [&str; 10] = [
-    "id", "content", "kind", "expected", "label", "rules", "tags", "language", "note", "owner",
+const FIELDS: [&str; 11] = [
+    "id",
+    "content",
+    "kind",
+    "expected",
+    "label",
+    "rules",
+    "tags",
+    "language",
+    "note",
+    "owner",
+    "annotations",
 ];
 
 /// Reads one line. The errors name the field and the remedy; the caller knows the line.
@@ -245,6 +259,7 @@ fn parse_line(text: &str) -> Result<(Case, Vec<String>), String> {
         language: optional_text(&fields, "language")?,
         note: optional_text(&fields, "note")?,
         owner: optional_text(&fields, "owner")?,
+        annotations: parse_annotations(fields.get("annotations"))?,
     };
     let warnings = fields
         .keys()
@@ -352,6 +367,15 @@ fn texts(fields: &Map<String, Value>, name: &str) -> Result<Vec<String>, String>
         None | Some(Value::Null) => Ok(Vec::new()),
         Some(value) => Vec::<String>::deserialize(value).map_err(|_| {
             format!("The field \"{name}\" is {value}; it must be a list of texts, such as [\"a\"].")
+        }),
+    }
+}
+
+fn parse_annotations(value: Option<&Value>) -> Result<BTreeMap<String, String>, String> {
+    match value {
+        None | Some(Value::Null) => Ok(BTreeMap::new()),
+        Some(value) => BTreeMap::deserialize(value).map_err(|_| {
+            format!("The field \"annotations\" is {value}; it must be an object of texts, such as {{\"anna\": \"violates\"}}.")
         }),
     }
 }

@@ -105,8 +105,8 @@ fn generated(trace: &str, clauses: &[Clause], spans: &mut Vec<Span>) {
     }
     ids.sort_by_key(|id| std::cmp::Reverse(id.len()));
     let any: Vec<String> = ids.iter().map(|id| regex::escape(id)).collect();
-    // A section's slug (`harassment`) is a plain word too: only ids with an ordinal, or
-    // of several words, are citations by themselves.
+    // A section's slug (`harassment`) is a plain word too: only ids
+    // of several words are citations by themselves.
     let Ok(pattern) = Regex::new(&format!("(?i:{})", any.join("|"))) else {
         return;
     };

@@ -8,12 +8,14 @@ pub mod case;
 pub mod change_log;
 pub mod citation;
 mod code;
+pub mod coverage;
 pub mod diff;
 pub mod flip;
 pub mod gate;
 pub mod policy;
 pub mod prompt;
 pub mod run;
+pub mod stats;
 pub mod verdict;
 
 use sha2::{Digest, Sha256};

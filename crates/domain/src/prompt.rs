@@ -88,6 +88,7 @@ mod tests {
             language: None,
             note: None,
             owner: None,
+            annotations: Default::default(),
         }
     }
 

@@ -26,6 +26,7 @@ fn case(index: u32) -> (Case, String) {
         language: None,
         note: None,
         owner: None,
+        annotations: Default::default(),
     };
     let fingerprint = domain::case::fingerprint(&case);
     (case, fingerprint)

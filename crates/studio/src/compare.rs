@@ -13,6 +13,8 @@ use domain::citation;
 use domain::flip::{Certainty, Flip, FlipKind, Metrics, flip, mcnemar_p, metrics};
 use domain::policy::Clause;
 use domain::run::{Judged, Outcome, Settings};
+use domain::stats::bootstrap::Plan;
+use domain::stats::{self, Estimate, paired};
 use domain::verdict::{Expected, Verdict};
 use std::collections::{BTreeSet, HashMap};
 use store::{Run, RunCase};
@@ -195,7 +197,24 @@ impl Table {
                 .as_ref()
                 .map(|_| mcnemar_p(flips.broken, flips.fixed)),
             clauses: self.clause_figures(),
+            estimates: self.estimates(),
         }
+    }
+
+    fn estimates(&self) -> Vec<Estimate> {
+        let cases: Vec<stats::Table> = self
+            .entries
+            .iter()
+            .filter_map(|entry| Some(once(entry.outcome.as_ref()?, entry.case.expected)))
+            .collect();
+        stats::estimates(&cases, Plan::default())
+    }
+
+    /// The cases judged in both runs, for tests that compare them as pairs.
+    pub(crate) fn stats_pairs(&self) -> Vec<paired::Pair> {
+        self.pairs()
+            .map(|(case, before, now)| (once(before, case.expected), once(now, case.expected)))
+            .collect()
     }
 
     /// Metrics before and now, over the cases judged in both.
@@ -305,6 +324,10 @@ fn pair(outcome: &Outcome, expected: Option<Expected>) -> Judged {
         verdict: outcome.verdict,
         expected,
     }
+}
+
+fn once(outcome: &Outcome, expected: Option<Expected>) -> stats::Table {
+    stats::Table::from_iter([pair(outcome, expected)])
 }
 
 fn delta(before: &Metrics, now: &Metrics) -> MetricsDelta {

@@ -3,7 +3,7 @@
 
 use crate::view::Failure;
 use std::fs;
-use std::io::{ErrorKind, Write};
+use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 /// A file of this size is no policy and no suite; reading it would only freeze the window.
@@ -46,37 +46,84 @@ pub fn write_whole(path: &Path, text: &str) -> Result<(), Failure> {
 
 /// Replaces or creates a file: written beside it, flushed to the disk, then renamed over it.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    // A link stays a link: what it points to is replaced.
-    let target: PathBuf = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let fault = |error: std::io::Error| Failure::file(path, "written", &error);
-    // A name alone lies in the current folder.
-    let folder = target
-        .parent()
+    let mut beside = Beside::create(path)?;
+    beside.write(bytes)?;
+    beside.persist()
+}
+
+/// A name alone lies in the current folder.
+fn folder_of(path: &Path) -> &Path {
+    path.parent()
         .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    // Hidden, so that neither the watcher nor a listing takes it for a policy.
-    builder.prefix(".touchstone-").suffix(".tmp");
-    #[cfg(unix)]
-    let permissions = {
-        use std::os::unix::fs::PermissionsExt;
-        fs::metadata(&target).map_or_else(
-            |_| fs::Permissions::from_mode(0o644),
-            |metadata| metadata.permissions(),
-        )
-    };
-    #[cfg(unix)]
-    builder.permissions(permissions);
-    let mut file = builder.tempfile_in(folder).map_err(fault)?;
-    file.write_all(bytes).map_err(fault)?;
-    file.as_file().sync_all().map_err(fault)?;
-    file.persist(&target).map_err(|error| fault(error.error))?;
-    // The rename itself reaches the disk with the folder.
-    #[cfg(unix)]
-    fs::File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(fault)?;
-    Ok(())
+        .unwrap_or(Path::new("."))
+}
+
+/// A file being written beside the one it will replace; dropped, it leaves nothing.
+pub(crate) struct Beside {
+    file: BufWriter<tempfile::NamedTempFile>,
+    target: PathBuf,
+    path: PathBuf,
+    bytes: u64,
+}
+
+impl Beside {
+    pub(crate) fn create(path: &Path) -> Result<Beside, Failure> {
+        // A link stays a link: what it points to is replaced.
+        let target: PathBuf = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let folder = folder_of(&target);
+        let mut builder = tempfile::Builder::new();
+        // Hidden, so that neither the watcher nor a listing takes it for a policy.
+        builder.prefix(".touchstone-").suffix(".tmp");
+        #[cfg(unix)]
+        let permissions = {
+            use std::os::unix::fs::PermissionsExt;
+            fs::metadata(&target).map_or_else(
+                |_| fs::Permissions::from_mode(0o644),
+                |metadata| metadata.permissions(),
+            )
+        };
+        #[cfg(unix)]
+        builder.permissions(permissions);
+        let file = builder
+            .tempfile_in(folder)
+            .map_err(|error| Failure::file(path, "written", &error))?;
+        Ok(Beside {
+            file: BufWriter::new(file),
+            target,
+            path: path.to_owned(),
+            bytes: 0,
+        })
+    }
+
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.bytes += bytes.len() as u64;
+        if self.bytes > BYTES_MAX {
+            return Err(Failure::input(format!(
+                "{} would have more than {BYTES_MAX} bytes, which could not be opened again. \
+                 Nothing was written; split what goes into it.",
+                self.path.display()
+            )));
+        }
+        let written = self.file.write_all(bytes);
+        written.map_err(|error| Failure::file(&self.path, "written", &error))
+    }
+
+    pub(crate) fn persist(self) -> Result<(), Failure> {
+        let fault = |error: std::io::Error| Failure::file(&self.path, "written", &error);
+        let file = self
+            .file
+            .into_inner()
+            .map_err(|error| fault(error.into_error()))?;
+        file.as_file().sync_all().map_err(fault)?;
+        file.persist(&self.target)
+            .map_err(|error| fault(error.error))?;
+        // The rename itself reaches the disk with the folder.
+        #[cfg(unix)]
+        fs::File::open(folder_of(&self.target))
+            .and_then(|folder| folder.sync_all())
+            .map_err(fault)?;
+        Ok(())
+    }
 }
 
 #[cfg(test)]

@@ -7,12 +7,20 @@
 use crate::compare::{Base, Entry, Table, summary};
 use crate::studio::{Record, RecordedCase, Studio, now_ms};
 use crate::view::{BaselineTrace, Comparison, Failure, RunSummary, RunView, TraceView, Usage};
+use domain::case::Case;
+use domain::coverage::{Coverage, Seen, coverage};
 use domain::flip::metrics;
 use domain::policy::clauses;
-use domain::run::{Judged, RunId};
+use domain::run::{Citation, Judged, Outcome, RunId};
+use domain::stats::bootstrap::Plan;
+use domain::stats::paired;
 use domain::{citation, diff};
 use std::collections::HashMap;
 use store::Run;
+
+/// The loss of accuracy that counts as none unless another is asked for: suites of fifty
+/// cases cannot show less.
+const MARGIN: f64 = 0.05;
 
 /// The newest runs that are listed; older ones stay in the database.
 const RUNS_MAX: u32 = 500;
@@ -106,6 +114,29 @@ impl Studio {
         })
     }
 
+    /// Which clauses of its policy a run's cases reach.
+    pub async fn coverage(&self, run: RunId) -> Result<Coverage, Failure> {
+        let table = self.table(run, None).await?;
+        let judged: Vec<(&Case, &Outcome, Vec<Citation>)> = table
+            .entries
+            .iter()
+            .filter_map(|entry| {
+                let outcome = entry.outcome.as_ref()?;
+                let citations = citation::find(&outcome.trace, &table.clauses);
+                Some((&entry.case, outcome, citations))
+            })
+            .collect();
+        let seen = judged.iter().map(|(case, outcome, citations)| Seen {
+            case: &case.id,
+            verdict: outcome.verdict,
+            expected: case.expected,
+            margin: outcome.margin,
+            rules: &outcome.rules,
+            citations,
+        });
+        Ok(coverage(&table.clauses, seen))
+    }
+
     /// Chooses the run that a policy's runs are compared with; nothing goes back to the default.
     pub async fn set_baseline(&self, policy: &str, run: Option<RunId>) -> Result<(), Failure> {
         if let Some(run) = run {
@@ -134,6 +165,21 @@ impl Studio {
 
     /// From `a` to `b`, over the cases that both have judged.
     pub async fn compare(&self, a: RunId, b: RunId) -> Result<Comparison, Failure> {
+        self.compare_within(a, b, MARGIN).await
+    }
+
+    /// As `compare`, with the loss that would be borne as no regression.
+    pub async fn compare_within(
+        &self,
+        a: RunId,
+        b: RunId,
+        margin: f64,
+    ) -> Result<Comparison, Failure> {
+        if !(margin > 0.0 && margin < 1.0) {
+            return Err(Failure::input(format!(
+                "The margin {margin} is no share of cases. Give one between 0 and 1, such as 0.05."
+            )));
+        }
         let before = self.store().run(a).await?;
         let now = self.store().run(b).await?;
         let (before_text, now_text) = (self.file_text(&before).await?, self.file_text(&now).await?);
@@ -141,6 +187,7 @@ impl Studio {
         let table = self.table(b, Some(a)).await?;
         let figures = table.figures();
         let flips = table.flips();
+        let stats_pairs = table.stats_pairs();
         let names =
             [(&before, a), (&now, b)].map(|(run, id)| format!("{} (run {})", run.policy, id.0));
         let pairs = if a == b {
@@ -154,6 +201,8 @@ impl Studio {
             unchanged: pairs - flips.len() as u32,
             flips,
             mcnemar_p: figures.mcnemar_p.unwrap_or(1.0),
+            measures: paired::differences(&stats_pairs, Plan::default()),
+            no_regression: paired::no_regression(&stats_pairs, margin),
             policy_diff: diff::unified(&before_text, &now_text, &names[0], &names[1]),
         })
     }

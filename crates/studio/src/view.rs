@@ -8,9 +8,13 @@ mod release;
 
 use domain::case::Case;
 use domain::diff::{ChangedLines, DiffPart};
-use domain::flip::{Certainty, Flip, FlipKind, Metrics};
+use domain::flip::{Certainty, Flip, FlipKind, Metrics, Rate};
 use domain::policy::{Clause, Effort, OutputContract, RevisionId};
 use domain::run::{Citation, RunId, Settings, TokenCounts};
+use domain::stats::Estimate;
+use domain::stats::agreement::Agreement;
+use domain::stats::groups::Group;
+use domain::stats::paired::{Difference, NoRegression};
 use domain::verdict::{Expected, Verdict};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -391,6 +395,8 @@ pub struct Figures {
     /// Exact McNemar over cases judged in both; absent without a baseline.
     pub mcnemar_p: Option<f64>,
     pub clauses: Vec<ClauseFigures>,
+    /// Every measure that is defined, with its interval.
+    pub estimates: Vec<Estimate>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, TS)]
@@ -493,8 +499,57 @@ pub struct Comparison {
     pub unchanged: u32,
     /// Exact McNemar over the cases judged in both.
     pub mcnemar_p: f64,
+    /// Every measure in both runs, over the cases judged in both, with the interval of its
+    /// difference.
+    pub measures: Vec<Difference>,
+    /// Whether accuracy, and recall, lost more than the margin.
+    pub no_regression: Vec<NoRegression>,
     /// Unified difference of the two policy files; empty where they are the same.
     pub policy_diff: String,
+}
+
+/// What `touchstone stats` prints.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct Statistics {
+    pub policies: Vec<PolicyStatistics>,
+    /// The share of contents on which every policy is right; with several policies alone.
+    pub exact_match: Option<Rate>,
+}
+
+/// The runs of one policy, taken as repeats.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct PolicyStatistics {
+    pub policy: String,
+    pub runs: Vec<RunId>,
+    pub cases: u32,
+    /// Verdicts on cases that expect one; more than cases where runs repeat each other.
+    pub judgements: u32,
+    pub estimates: Vec<Estimate>,
+    pub groups: Vec<Group>,
+    pub annotators: Vec<AnnotatorView>,
+    /// Krippendorff's alpha among all annotations of the cases.
+    pub agreement: Option<Agreement>,
+}
+
+/// An annotator, or an older system, as one more column.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct AnnotatorView {
+    pub name: String,
+    pub cases: u32,
+    /// Annotations that are neither a verdict nor a label of the policy.
+    pub unread: u32,
+    /// Against what the cases expect.
+    pub estimates: Vec<Estimate>,
+    /// Cohen's kappa.
+    pub agreement_with_run: Option<Agreement>,
+    pub agreement_with_expected: Option<Agreement>,
+    /// From the annotator to the run.
+    pub differences: Vec<Difference>,
+    /// Exact McNemar between the two; absent where runs repeat each other.
+    pub mcnemar_p: Option<f64>,
 }
 
 /// A change noticed outside the studio.

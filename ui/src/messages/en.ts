@@ -424,6 +424,35 @@ export const en = {
   light: 'Light',
   dark: 'Dark',
 
+  // Import
+  importCases: 'Import cases…',
+  importTitle: (file: string) => `Import ${file}`,
+  importRemembered: 'columns as last time',
+  importEncoding: 'Encoding',
+  importColumns: 'Which column is what',
+  importNoColumn: '—',
+  importFields: {
+    content: 'Text',
+    user: 'User turn',
+    assistant: 'Assistant turn',
+    id: 'Id',
+    expected: 'Expected verdict',
+    label: 'Label',
+    language: 'Language',
+    note: 'Note',
+    owner: 'Owner',
+  },
+  importViolates: 'Labels that violate',
+  importSafe: 'Labels that are safe',
+  importPreview: 'The first cases',
+  importLeftOut: (n: number) => `${many(n, 'row is', 'rows are')} left out`,
+  importLine: (line: number, reason: string) => `line ${line}: ${reason}`,
+  importReplace: (n: number) => `Replace the ${many(n, 'case', 'cases')} of the suite`,
+  importRun: (file: string) => `Import into ${file}`,
+  imported: (n: number, rows: number) => `${n} of ${many(rows, 'row', 'rows')} imported.`,
+  importedSides: (violates: number, safe: number, none: number) =>
+    `${violates} violate, ${safe} are safe, ${none} expect nothing.`,
+
   // Problems
   problems: 'Problems',
   problemAt: (file: string, line: number) => `${file}, line ${line}`,

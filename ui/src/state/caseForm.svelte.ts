@@ -15,9 +15,11 @@ export class CaseForm {
   language: string;
   note: string;
   owner: string;
+  readonly annotations: Case['annotations'];
 
   constructor(item: Case) {
     const { content } = item;
+    this.annotations = item.annotations;
     this.id = $state(item.id);
     this.text = $state(typeof content === 'string' ? content : '');
     this.turns = $state(
@@ -72,6 +74,7 @@ export class CaseForm {
       language: orNone(this.language),
       note: orNone(this.note),
       owner: orNone(this.owner),
+      annotations: this.annotations,
     };
   }
 }

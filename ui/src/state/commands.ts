@@ -112,6 +112,14 @@ export const commands: readonly Command[] = [
     },
   },
   {
+    id: 'import',
+    title: (m) => m.importCases,
+    group: 'groupGeneral',
+    keys: 'Ctrl+I',
+    enabled: hasTab,
+    run: (studio) => void studio.importCases(),
+  },
+  {
     id: 'open-folder',
     title: (m) => m.openFolder,
     group: 'groupGeneral',

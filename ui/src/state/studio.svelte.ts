@@ -16,6 +16,7 @@ import type {
   WorkspaceView,
 } from '../lib/types';
 import { i18n } from '../messages/index.svelte';
+import { Importing } from './importing.svelte';
 import { notices } from './notices.svelte';
 import { PolicyTab } from './policy.svelte';
 import type { Screen } from './screens';
@@ -32,7 +33,7 @@ export type EditorHandle = {
 };
 
 export type Overlay =
-  'palette' | 'shortcuts' | 'history' | 'new-policy' | 'conflict' | 'servers' | null;
+  'palette' | 'shortcuts' | 'history' | 'new-policy' | 'conflict' | 'servers' | 'import' | null;
 
 export class Studio {
   workspace = $state.raw<WorkspaceView | null>(null);
@@ -46,6 +47,7 @@ export class Studio {
   leave = $state.raw<Leave | null>(null);
   /** The case in the inspector: one of the suite, or a new one. */
   editing = $state.raw<{ item: Case; isNew: boolean } | null>(null);
+  importing = $state.raw<Importing | null>(null);
   editor: EditorHandle | null = null;
 
   readonly tab = $derived(
@@ -84,6 +86,15 @@ export class Studio {
   async openFolder() {
     const path = await this.#attempt(() => api.pickFolder());
     if (path) await this.#enter(() => api.openWorkspace(path));
+  }
+
+  /** Asks for a file and shows what it would bring to the suite in front. */
+  async importCases() {
+    if (!this.tab) return;
+    const file = await this.#attempt(() => api.pickFile());
+    if (!file) return;
+    this.importing = new Importing(file);
+    this.overlay = 'import';
   }
 
   /** Starts a fresh history; the database that would not open is kept beside it. */

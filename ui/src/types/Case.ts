@@ -22,4 +22,9 @@ rules?: Array<string>, tags?: Array<string>,
 /**
  * BCP 47, such as `en` or `zh-Hans`.
  */
-language?: string | null, note?: string | null, owner?: string | null, };
+language?: string | null, note?: string | null, owner?: string | null, 
+/**
+ * What each annotator, or an older system, called the case: `violates`, `safe`, or a
+ * value of their own scale. Never read by the model.
+ */
+annotations?: { [key in string]: string }, };

@@ -70,6 +70,7 @@ fn view(baseline: bool) -> RunView {
         ],
         "figures": {
             "metrics": now, "baseline": null, "mcnemar_p": baseline.then_some(0.75), "clauses": [],
+            "estimates": [{"measure": "f1", "value": 0.8, "interval": {"low": 0.55, "high": 0.96, "method": "bootstrap"}}],
             "delta": baseline.then(|| json!({"precision": 0.05, "recall": -0.125, "f1": 0.0, "false_positive_rate": null, "accuracy": 0.0526})),
             "flips": {"fixed": 1, "broken": 1, "changed": 0},
         },
@@ -103,6 +104,11 @@ fn colours_are_only_where_asked_for() {
 fn a_comparison_shows_broken_cases_first_and_the_edit() {
     let comparison: Comparison = serde_json::from_value(json!({
         "a": 11, "b": 12, "unchanged": 58, "mcnemar_p": 1.0,
+        "measures": [
+            {"measure": "accuracy", "before": 0.9, "now": 0.85, "difference": -0.05, "interval": {"low": -0.1, "high": 0.01, "method": "bootstrap"}},
+            {"measure": "mcc", "before": 0.7, "now": 0.7, "difference": 0.0, "interval": null},
+        ],
+        "no_regression": [{"measure": "accuracy", "margin": 0.05, "difference": -0.05, "cases": 61, "p_no_regression": 0.4, "p_equivalent": 0.4, "finding": "inconclusive"}],
         "flips": [
             {"case": "one", "from": "unparsed", "to": "safe", "kind": "changed", "certainty": "undecided"},
             {"case": "two", "from": "safe", "to": "violates", "kind": "fixed", "certainty": "real"},

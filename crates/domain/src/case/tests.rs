@@ -16,6 +16,7 @@ fn text_case(id: &str, content: &str) -> Case {
         language: None,
         note: None,
         owner: None,
+        annotations: Default::default(),
     }
 }
 
@@ -38,13 +39,14 @@ fn show(suite: &[u8]) -> String {
 
 #[test]
 fn every_field_is_read() {
-    let line = r#"{"id":"c1","content":[{"role":"user","text":"hi"},{"role":"assistant","text":"yo"}],"kind":"conversation","expected":"violates","label":"INVALID","rules":["SP2.a"],"tags":["hard"],"language":"en","note":"n","owner":"o"}"#;
+    let line = r#"{"id":"c1","content":[{"role":"user","text":"hi"},{"role":"assistant","text":"yo"}],"kind":"conversation","expected":"violates","label":"INVALID","rules":["SP2.a"],"tags":["hard"],"language":"en","note":"n","owner":"o","annotations":{"anna":"safe"}}"#;
     let (cases, problems) = parse_suite(line.as_bytes());
     assert_eq!(problems, []);
     let case = &cases[0];
     assert_eq!(case.kind, CaseKind::Conversation);
     assert_eq!(case.expected, Some(Expected::Violates));
     assert_eq!(case.rules, ["SP2.a"]);
+    assert_eq!(case.annotations["anna"], "safe");
     assert_eq!(serde_json::from_str::<Case>(&to_line(case)).unwrap(), *case);
 }
 

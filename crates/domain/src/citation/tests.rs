@@ -130,8 +130,8 @@ fn chinese_articles() {
 fn generated_ids_stand_for_themselves() {
     check(
         "## Prohibited goods\n- weapons\n- drugs",
-        "prohibited-goods-1: no. Prohibited-goods-2: yes. prohibited-goods-12 is none.",
-        "[prohibited-goods-1→prohibited-goods-1]: no. [Prohibited-goods-2→prohibited-goods-2]: yes. prohibited-goods-12 is none.",
+        "prohibited-goods-weapons: no. Prohibited-goods-drugs: yes. prohibited-goods-drugs2 is none.",
+        "[prohibited-goods-weapons→prohibited-goods-weapons]: no. [Prohibited-goods-drugs→prohibited-goods-drugs]: yes. prohibited-goods-drugs2 is none.",
     );
 }
 

@@ -1,6 +1,7 @@
 //! Clauses of a policy's text: explicit codes of every style, and generated ids for
-//! rules without one (`prohibited-2`: the heading's slug and the rule's ordinal in its
-//! section, so that edits elsewhere leave them alone).
+//! rules without one (`prohibited-selling-tobacco`: the heading's slug and the rule's first
+//! words, so that an edit leaves the ids of all other rules alone; a count would give the
+//! rules below a new one theirs anew).
 //!
 //! Sections that explain (Definitions, Examples, Output …) yield a clause only where
 //! one is coded there and nowhere else.
@@ -55,8 +56,6 @@ struct Section {
     /// Rules are written here, not explanations.
     rules: bool,
     heading_line: Option<u32>,
-    /// Generated ids count from one under each parent.
-    ordinals: HashMap<String, u32>,
     /// Clauses found here.
     clauses: u32,
     paragraphs: Vec<Draft>,
@@ -74,11 +73,12 @@ struct Draft {
 
 enum DraftId {
     Explicit(String),
-    /// A number or letter that counts from one in its list; the list tells them apart.
+    /// A number or letter that counts from one in its list; the list tells them apart, and
+    /// its words name it where another list holds the number. A heading has none.
     Listed {
         id: String,
         list: u32,
-        ordinal: u32,
+        words: String,
     },
     Generated(String),
 }
@@ -194,7 +194,7 @@ impl Reader {
                 _ => DraftId::Listed {
                     id: code,
                     list: u32::MAX - u32::from(level),
-                    ordinal: 0,
+                    words: String::new(),
                 },
             };
             self.start(line, id, lead.rest, Open::Heading);
@@ -248,7 +248,7 @@ impl Reader {
             None => DraftId::Listed {
                 id: lead.id.clone(),
                 list: self.list,
-                ordinal: self.ordinal(None),
+                words: first_words(lead.rest),
             },
         };
         self.push_level(indent, lead.style, mark, id.as_str());
@@ -265,9 +265,8 @@ impl Reader {
             .last()
             .map(|level| level.id.clone())
             .or_else(|| self.section.code.clone());
-        let ordinal = self.ordinal(parent.as_deref());
         let base = parent.unwrap_or_else(|| self.section.slug.clone());
-        let id = format!("{base}-{ordinal}");
+        let id = named_by_words(&base, text);
         self.push_level(indent, Style::Strong, mark, &id);
         self.start(line, DraftId::Generated(id), text, Open::Item { indent });
     }
@@ -284,11 +283,10 @@ impl Reader {
             }
             _ if self.section.rules && !self.explaining => {
                 let parent = self.section.code.clone();
-                let ordinal = self.ordinal(parent.as_deref());
                 let base = parent.unwrap_or_else(|| self.section.slug.clone());
                 self.start(
                     line,
-                    DraftId::Generated(format!("{base}-{ordinal}")),
+                    DraftId::Generated(named_by_words(&base, text)),
                     text,
                     Open::Nothing,
                 );
@@ -372,16 +370,6 @@ impl Reader {
         });
     }
 
-    fn ordinal(&mut self, parent: Option<&str>) -> u32 {
-        let count = self
-            .section
-            .ordinals
-            .entry(parent.unwrap_or_default().to_owned())
-            .or_default();
-        *count += 1;
-        *count
-    }
-
     fn unique_slug(&mut self, text: &str) -> String {
         let slug = slug(text);
         let seen = self.slugs.entry(slug.clone()).or_default();
@@ -428,7 +416,6 @@ impl Section {
             code,
             rules,
             heading_line,
-            ordinals: HashMap::new(),
             clauses: 0,
             paragraphs: Vec::new(),
         }
@@ -476,7 +463,7 @@ fn closed_emphasis(text: &str) -> String {
 /// wins. A list whose numbers another list holds already gets generated ids as a whole.
 fn finish(reader: Reader) -> Vec<Clause> {
     let drafts = if reader.drafts.is_empty() {
-        number_prose(reader.prose)
+        name_prose(reader.prose)
     } else {
         reader.drafts
     };
@@ -500,13 +487,17 @@ fn finish(reader: Reader) -> Vec<Clause> {
     for draft in &drafts {
         let (id, explicit) = match &draft.id {
             DraftId::Explicit(id) => (id.clone(), true),
-            DraftId::Listed { list, ordinal, .. } if demoted.contains(list) && *ordinal > 0 => {
-                (format!("{}-{ordinal}", draft.slug), false)
+            DraftId::Listed { list, words, .. } if demoted.contains(list) && !words.is_empty() => {
+                (format!("{}-{words}", draft.slug), false)
             }
             DraftId::Listed { id, .. } => (id.clone(), true),
             DraftId::Generated(id) => (id.clone(), false),
         };
-        if (draft.weak && strong.contains(id.as_str())) || !taken.insert(id.clone()) {
+        if draft.weak && strong.contains(id.as_str()) {
+            continue;
+        }
+        let id = if explicit { id } else { untaken(id, &taken) };
+        if !taken.insert(id.clone()) {
             continue;
         }
         clauses.push(Clause {
@@ -521,10 +512,39 @@ fn finish(reader: Reader) -> Vec<Clause> {
     clauses
 }
 
+/// Rules that begin alike are told apart by a count.
+fn untaken(id: String, taken: &HashSet<String>) -> String {
+    let numbered = |number: u32| format!("{id}~{number}");
+    if !taken.contains(&id) {
+        return id;
+    }
+    (2..)
+        .map(numbered)
+        .find(|id| !taken.contains(id))
+        .expect("a policy has fewer clauses than there are numbers")
+}
+
 /// A text of nothing but paragraphs: each is a rule.
-fn number_prose(mut prose: Vec<Draft>) -> Vec<Draft> {
-    for (draft, number) in prose.iter_mut().zip(1u32..) {
-        draft.id = DraftId::Generated(format!("paragraph-{number}"));
+fn name_prose(mut prose: Vec<Draft>) -> Vec<Draft> {
+    for draft in &mut prose {
+        draft.id = DraftId::Generated(named_by_words("paragraph", &draft.text));
     }
     prose
+}
+
+fn named_by_words(base: &str, text: &str) -> String {
+    format!("{base}-{}", first_words(text))
+}
+
+/// As much of a rule as tells it from its neighbours and fits beside the text: four words,
+/// or eight characters of a script without spaces.
+fn first_words(text: &str) -> String {
+    let mut words = String::new();
+    for word in slug(text).split('-').take(4) {
+        let joint = if words.is_empty() { "" } else { "-" };
+        let han = word.chars().any(code::is_han);
+        let word: String = word.chars().take(if han { 8 } else { 30 }).collect();
+        words = format!("{words}{joint}{word}");
+    }
+    words
 }

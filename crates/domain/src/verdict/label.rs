@@ -188,7 +188,7 @@ fn bare_word(word: &str) -> &str {
 }
 
 /// Strong codes, and what can be a rule id where nothing but rule ids stands: `1`, `a`,
-/// `(b)`, and generated ones such as `prohibited-2`.
+/// `(b)`, and counted ones such as `prohibited-2`.
 fn is_code(word: &str) -> bool {
     static WEAK: LazyLock<Regex> = LazyLock::new(|| {
         code::pattern(r"^(?:\d{1,3}|[A-Za-z]|\([a-z\d]{1,3}\)|[\p{L}\d]+(?:-[\p{L}\d]+)*-\d{1,3})$")

@@ -16,6 +16,7 @@ fn case(id: &str) -> Case {
         language: None,
         note: None,
         owner: None,
+        annotations: Default::default(),
     }
 }
 

@@ -44,6 +44,7 @@ import {
   wordDiff,
 } from './judge';
 import { releaseViewOf } from './release';
+import { importPreview, importSuite, pickFile } from './importing';
 import type { SamplePolicy } from './samples';
 import { beginRun, fail, simulation, type Going, type Run } from './simulation';
 
@@ -485,6 +486,7 @@ function serverOf(address: string): ServerView {
   const url = new URL(address);
   const host = url.hostname;
   const leaves = !['127.0.0.1', 'localhost'].includes(host);
+  return {
     url: address.split('#')[0] ?? address,
     host,
     model: url.hash.slice(1) || null,
@@ -496,10 +498,12 @@ function serverOf(address: string): ServerView {
     version: '0.12.0',
     quantization: 'mxfp4',
     repeats: false,
+  };
 }
 
 function serverModel(address: string): ModelView {
   const server = serverOf(address);
+  return {
     id: address,
     name: server.model ?? address,
     demonstration: false,
@@ -510,6 +514,7 @@ function serverModel(address: string): ModelView {
     context_tokens: 131_072,
     problem: null,
     server,
+  };
 }
 
 function checkLeave(address: string) {
@@ -557,13 +562,10 @@ export async function pickFolder(): Promise<string | null> {
   return later(null);
 }
 
-export async function pickFile(): Promise<string | null> {
-  return later('/keys/mara.key.pem');
-}
-
 export async function pickTarget(name: string): Promise<string | null> {
   return later(`/srv/out/${name}`);
 }
+export { importPreview, importSuite, pickFile };
 
 // The compiler holds both back ends to one shape.
 ({
@@ -599,4 +601,6 @@ export async function pickTarget(name: string): Promise<string | null> {
   testServer,
   setServerKey,
   decideHost,
+  importPreview,
+  importSuite,
 }) satisfies typeof real;

