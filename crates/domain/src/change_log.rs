@@ -136,7 +136,8 @@ fn figures(now: &Metrics, before: Option<&Metrics>) -> String {
     let rate = |metrics: &Metrics, of: fn(&Metrics) -> Option<f64>| {
         of(metrics).map_or_else(|| "–".to_owned(), |value| format!("{value:.3}"))
     };
-    let rows: [(&str, fn(&Metrics) -> Option<f64>); 5] = [
+    type Figure = fn(&Metrics) -> Option<f64>;
+    let rows: [(&str, Figure); 5] = [
         ("precision", |m| m.precision.map(|rate| rate.value)),
         ("recall", |m| m.recall.map(|rate| rate.value)),
         ("F1", |m| m.f1),

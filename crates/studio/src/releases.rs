@@ -179,10 +179,7 @@ impl Studio {
     }
 
     /// The policy and its suite's name as they lie on disk, or what is wrong with them.
-    fn read_for_release(
-        &self,
-        policy: &str,
-    ) -> Result<(Option<(Policy, String)>, Vec<Problem>), Failure> {
+    fn read_for_release(&self, policy: &str) -> Result<(Option<OnDisk>, Vec<Problem>), Failure> {
         let path = policy_path(self.root(), policy);
         let file = shown(self.root(), &path);
         let bytes = files::read(&path)?.ok_or_else(|| {
@@ -262,6 +259,9 @@ impl Studio {
         Ok((text, comparison.policy_diff))
     }
 }
+
+/// A policy as it lies on disk, and the name of its suite's cases.
+type OnDisk = (Policy, String);
 
 /// What stands in the way, for people.
 fn refusal(policy: &str, view: &ReleaseView) -> Failure {

@@ -99,7 +99,7 @@ fn label_points<'a>(label: &str, evidence: &Evidence<'a>) -> Result<Vec<Point<'a
     let known = [Expected::Violates, Expected::Safe]
         .into_iter()
         .flat_map(|side| labels(contract, side))
-        .any(|known| is(known));
+        .any(is);
     let wanted = points.iter().any(|point| point.expected == Some(true));
     match (known, wanted) {
         (_, true) => Ok(points),

@@ -37,6 +37,14 @@ impl Studio {
         let signers = read_signers(self.root(), &request.signers)?;
         let contents = self.contents(&run, &request).await?;
         let out = self.root().join(&request.out);
+        // Only within the workspace: a mistyped path elsewhere makes no folders.
+        if let Some(folder) = out
+            .parent()
+            .filter(|_| Path::new(&request.out).is_relative())
+        {
+            std::fs::create_dir_all(folder)
+                .map_err(|error| Failure::file(folder, "created", &error))?;
+        }
         let cases = contents.outcomes.len() as u32;
         let key_ids = signers.iter().map(|(key, _)| key.public().id()).collect();
         let (contents, salt) = match request.content {
