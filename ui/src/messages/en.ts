@@ -430,7 +430,7 @@ export const en = {
   importRemembered: 'columns as last time',
   importEncoding: 'Encoding',
   importColumns: 'Which column is what',
-  importNoColumn: '—',
+  importNoColumn: 'no column',
   importFields: {
     content: 'Text',
     user: 'User turn',
@@ -450,8 +450,8 @@ export const en = {
   importReplace: (n: number) => `Replace the ${many(n, 'case', 'cases')} of the suite`,
   importRun: (file: string) => `Import into ${file}`,
   imported: (n: number, rows: number) => `${n} of ${many(rows, 'row', 'rows')} imported.`,
-  importedSides: (violates: number, safe: number, none: number) =>
-    `${violates} violate, ${safe} are safe, ${none} expect nothing.`,
+  importedSides: (violates: number, safe: number) => `${violates} violate, ${safe} are safe;`,
+  importedNone: (n: number) => `${n} expect nothing.`,
 
   // Problems
   problems: 'Problems',

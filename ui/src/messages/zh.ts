@@ -408,7 +408,7 @@ export const zh: Messages = {
   importRemembered: '列的对应同上次',
   importEncoding: '编码',
   importColumns: '各列的含义',
-  importNoColumn: '—',
+  importNoColumn: '无对应列',
   importFields: {
     content: '文本',
     user: '用户发言',
@@ -428,8 +428,8 @@ export const zh: Messages = {
   importReplace: (n: number) => `替换套件中的 ${n} 个用例`,
   importRun: (file: string) => `导入到 ${file}`,
   imported: (n: number, rows: number) => `已导入 ${rows} 行中的 ${n} 行。`,
-  importedSides: (violates: number, safe: number, none: number) =>
-    `违规 ${violates}，安全 ${safe}，无预期 ${none}。`,
+  importedSides: (violates: number, safe: number) => `违规 ${violates}，安全 ${safe}；`,
+  importedNone: (n: number) => `无预期 ${n}。`,
   problems: '问题',
   problemAt: (file, line) => `${file} 第 ${line} 行`,
   goToLine: '转到该行',
