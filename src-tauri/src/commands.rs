@@ -5,12 +5,10 @@ use crate::host::Host;
 use domain::run::RunId;
 use studio::import::{Existing, ImportPreview, ImportReport, Plan, Reading};
 use studio::view::{
-    BundleProgress, EvaluateRequest, ExportRequest, Exported, Failure, PolicyAnalysis,
-    PolicyDocument, Release, ReleaseView, RunEvent, RunSummary, RunView, SaveResult, SignOff,
-    SignOffRequest, SuiteEdit, SuiteSaved, TraceView, WorkspaceEvent, WorkspaceView,
-    EvaluateRequest, Failure, FoundModel, PolicyAnalysis, PolicyDocument, RunEvent, RunSummary,
-    RunView, SaveResult, ServerCheck, ServerOptions, SuiteEdit, SuiteSaved, TraceView,
-    WorkspaceEvent, WorkspaceView,
+    BundleProgress, EvaluateRequest, ExportRequest, Exported, Failure, FoundModel, PolicyAnalysis,
+    PolicyDocument, Release, ReleaseView, RunEvent, RunSummary, RunView, SaveResult, ServerCheck,
+    ServerOptions, SignOff, SignOffRequest, SuiteEdit, SuiteSaved, TraceView, WorkspaceEvent,
+    WorkspaceView,
 };
 use tauri::ipc::{Channel, Invoke};
 use tauri::{AppHandle, Runtime, State};

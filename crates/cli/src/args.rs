@@ -3,7 +3,7 @@
 mod bundle;
 
 pub use bundle::{
-    BundleCommand, ExportArgs, ImportArgs, KeyCommand, SignArgs, SignerArgs, VerifyArgs,
+    BundleCommand, BundleImportArgs, ExportArgs, KeyCommand, SignArgs, SignerArgs, VerifyArgs,
     WithheldArgs,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};

@@ -1,7 +1,7 @@
 //! `touchstone bundle` and `key`: what leaves the workspace, and what comes in.
 
 use crate::args::{
-    BundleCommand, ExportArgs, ImportArgs, KeyCommand, SignArgs, SignerArgs, VerifyArgs,
+    BundleCommand, BundleImportArgs, ExportArgs, KeyCommand, SignArgs, SignerArgs, VerifyArgs,
     WithheldArgs,
 };
 use crate::progress::Line;
@@ -178,7 +178,7 @@ async fn sign(args: SignArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn import(args: ImportArgs) -> Result<(), Failure> {
+async fn import(args: BundleImportArgs) -> Result<(), Failure> {
     let studio = place::open(&args.place, None).await?;
     let request = ImportRequest {
         file: text(&absolute(&args.file)?),

@@ -165,6 +165,7 @@ pub fn case(content: Content, kind: CaseKind) -> Case {
         language: None,
         note: None,
         owner: None,
+        annotations: Default::default(),
     }
 }
 

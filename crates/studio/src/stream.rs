@@ -87,7 +87,7 @@ pub(crate) async fn judge_all(
 
 fn requests(work: &Work, positions: &[usize], mut drafts: Drafts) -> Vec<Request> {
     let sides = prompt::alternatives(&work.contract);
-    let (entries, settings) = (&work.table.entries, &work.table.run.settings);
+    let settings = &work.table.run.settings;
     positions
         .iter()
         .map(|position| {

@@ -43,6 +43,7 @@ pub fn case(id: &str, content: Content, expected: Option<Expected>) -> Case {
         language: Some("en".to_owned()),
         note: Some("a secret note".to_owned()),
         owner: Some("Ada".to_owned()),
+        annotations: Default::default(),
     }
 }
 
@@ -99,6 +100,7 @@ pub fn contents() -> Contents {
                 template_version: domain::prompt::TEMPLATE_VERSION,
                 sampling: Sampling::Greedy,
                 tokens_max: 512,
+                server: None,
             },
             started_at_ms: 1_795_517_100_000,
             finished_at_ms: 1_795_517_160_000,

@@ -15,7 +15,7 @@ pub enum BundleCommand {
     /// Add a signature to a bundle
     Sign(SignArgs),
     /// Bring a bundle's policy, suite and run into a workspace
-    Import(ImportArgs),
+    Import(BundleImportArgs),
     /// Print the JSON Schema of a bundle's manifest
     Schema,
 }
@@ -137,7 +137,7 @@ pub struct SignArgs {
 }
 
 #[derive(Args)]
-pub struct ImportArgs {
+pub struct BundleImportArgs {
     /// The bundle
     #[arg(value_name = "FILE")]
     pub file: PathBuf,

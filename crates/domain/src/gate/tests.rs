@@ -37,6 +37,7 @@ fn case(id: &str, expected: Option<Expected>) -> Case {
         language: None,
         note: None,
         owner: None,
+        annotations: Default::default(),
     }
 }
 

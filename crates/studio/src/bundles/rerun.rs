@@ -62,7 +62,7 @@ impl Studio {
         let sides = prompt::alternatives(&policy.output);
         let requests: Vec<_> = cases
             .iter()
-            .map(|case| request(case, settings, &sides))
+            .map(|case| request(case, settings, &sides, None))
             .collect();
         let total = requests.len() as u32;
         tell(on_progress, BundleStep::Judging, 0, total);

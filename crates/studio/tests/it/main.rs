@@ -11,7 +11,7 @@ mod history;
 mod killed;
 mod pebble;
 mod releases;
-mod schemas;
 mod remote;
+mod schemas;
 mod support;
 mod watch;
