@@ -335,7 +335,7 @@ fn finished_runs_and_revisions_are_never_updated() {
 // 5. The command line can do all that the window can; nothing in the loop needs a display.
 
 /// What the command line offers for each command of the window.
-const COMMANDS: [(&str, &str); 20] = [
+const COMMANDS: [(&str, &str); 26] = [
     ("workspace", "--workspace"),
     ("open_workspace", "--workspace"),
     ("move_database_aside", "repair"),
@@ -359,6 +359,12 @@ const COMMANDS: [(&str, &str); 20] = [
     ("select_model", "run --model"),
     ("watch", "watch"),
     ("pick_folder", "the shell's own paths"),
+    ("models", "model list"),
+    ("model_info", "model info"),
+    ("fetch_model", "model fetch --endpoint"),
+    ("verify_model", "model verify"),
+    ("speed_test", "bench decode --model"),
+    ("cancel_model_task", "Ctrl-C"),
 ];
 
 #[test]

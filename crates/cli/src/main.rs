@@ -6,9 +6,11 @@
 //! usage or input error, 130 interrupted.
 
 mod args;
+mod bench;
 mod history;
 mod json;
 mod logits;
+mod model;
 mod place;
 mod progress;
 mod run;
@@ -30,17 +32,9 @@ async fn main() -> ExitCode {
         )
         .with_writer(std::io::stderr)
         .init();
-    let result = match cli.command {
-        Command::Run(args) => run::run(args).await,
-        Command::Watch(args) => watch::watch(args).await,
-        Command::Diff(args) => history::diff(args).await,
-        Command::Runs(args) => history::runs(args).await,
-        Command::Models(args) => history::models(args).await,
-        Command::Repair(args) => history::repair(args).await,
-        Command::Logits(args) => logits::logits(&args),
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
+    match answer(cli.command).await {
+        Ok(Ending::Success) => ExitCode::SUCCESS,
+        Ok(Ending::NotMet) => ExitCode::from(1),
         Err(failure) => {
             eprintln!("error: {failure}");
             match failure.code {
@@ -54,6 +48,29 @@ async fn main() -> ExitCode {
             }
         }
     }
+}
+
+/// How a command ended that went through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    Success,
+    /// A gate was not met, or a verification failed.
+    NotMet,
+}
+
+async fn answer(command: Command) -> Result<Ending, Failure> {
+    match command {
+        Command::Run(args) => run::run(args).await?,
+        Command::Watch(args) => watch::watch(args).await?,
+        Command::Diff(args) => history::diff(args).await?,
+        Command::Runs(args) => history::runs(args).await?,
+        Command::Model(args) => return model::model(args.command).await,
+        Command::Models(args) => history::models(args).await?,
+        Command::Bench(args) => bench::bench(args.command).await?,
+        Command::Repair(args) => history::repair(args).await?,
+        Command::Logits(args) => logits::logits(&args)?,
+    }
+    Ok(Ending::Success)
 }
 
 /// A usage or input error of the command line's own.

@@ -1,14 +1,17 @@
 //! The pipeline that the window and the command line share: open a workspace,
 //! evaluate a policy over its suite, compare runs, keep files safe.
 
+pub mod checkpoints;
 mod compare;
 mod documents;
 mod drafts;
 mod evaluate;
 mod failure;
+pub mod fetch;
 mod files;
 mod history;
 pub mod judge;
+mod model_tasks;
 mod models;
 mod order;
 pub mod replay;

@@ -6,9 +6,13 @@
 //! `pebble` and `fixtures/pebble` beside the executable and in the folders above it;
 //! `fixtures/pebble` of the current folder.
 //!
+//! Listed are Pebble, the configured model, and the checkpoints of `models/` in the workspace,
+//! of the folder of fetched models, and of the hub's cache.
+//!
 //! The model that judges is the first of these that is given: the host's option, the
 //! choice stored by `select` in `.touchstone/model`, `model` of touchstone.toml, Pebble.
 
+use crate::fetch::{UNFINISHED, Unfinished, models_folder};
 use crate::judge::Judge;
 use crate::view::{Failure, ModelView};
 use engine::Engine;
@@ -22,10 +26,10 @@ const PEBBLE_VARIABLE: &str = "TOUCHSTONE_PEBBLE";
 
 /// A folder that looks like a checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Found {
-    id: String,
-    path: PathBuf,
-    demonstration: bool,
+pub(crate) struct Found {
+    pub id: String,
+    pub path: PathBuf,
+    pub demonstration: bool,
 }
 
 /// The model that judges, on its way into memory or there.
@@ -92,7 +96,9 @@ impl Models {
         let slot = self.lock().clone();
         let mut found: Vec<Found> = Vec::new();
         let ids = [Some(PEBBLE.to_owned()), self.configured.clone()];
-        for id in ids.into_iter().flatten().chain(folders(&self.root)) {
+        let elsewhere = folders(&models_folder()).into_iter().chain(cached());
+        let ids = ids.into_iter().flatten().chain(folders(&self.root.join("models")));
+        for id in ids.chain(elsewhere) {
             found.extend(find(&self.root, &id).ok());
         }
         found.extend(slot.as_ref().ok().map(|slot| slot.found.clone()));
@@ -222,7 +228,7 @@ fn choice_path(root: &Path) -> PathBuf {
     root.join(crate::DATA).join("model")
 }
 
-fn find(root: &Path, id: &str) -> Result<Found, String> {
+pub(crate) fn find(root: &Path, id: &str) -> Result<Found, String> {
     if id == PEBBLE {
         let places = pebble_places(root);
         let path = places.iter().find(|path| is_checkpoint(path));
@@ -234,7 +240,12 @@ fn find(root: &Path, id: &str) -> Result<Found, String> {
             )
         });
     }
-    let path = root.join(id);
+    let mut path = root.join(id);
+    // A fetched model may be named without its folder.
+    let fetched = models_folder().join(id);
+    if !is_checkpoint(&path) && is_checkpoint(&fetched) {
+        path = fetched;
+    }
     if !is_checkpoint(&path) {
         return Err(format!(
             "{} is no model: a folder with config.json and *.safetensors is needed. Choose another.",
@@ -286,9 +297,9 @@ fn pebble_places(root: &Path) -> Vec<PathBuf> {
     places
 }
 
-/// Folders of `models/` in the workspace.
-fn folders(root: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(root.join("models"));
+/// Paths of what lies in a folder of models.
+fn folders(models: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(models);
     let mut ids: Vec<String> = entries
         .into_iter()
         .flatten()
@@ -297,6 +308,39 @@ fn folders(root: &Path) -> Vec<String> {
         .collect();
     ids.sort();
     ids
+}
+
+/// Checkpoints of our architecture that others fetched into the hub's cache.
+fn cached() -> Vec<String> {
+    let below = |path: &Path| folders(path).into_iter().map(PathBuf::from);
+    let cache = hf_hub::Cache::from_env();
+    below(cache.path())
+        .filter(|repo| repo.file_name().is_some_and(|name| name.to_string_lossy().starts_with("models--")))
+        .flat_map(|repo| folders(&repo.join("snapshots")))
+        .filter(|snapshot| {
+            let config = std::fs::read_to_string(Path::new(snapshot).join("config.json"));
+            config.is_ok_and(|text| text.contains("\"gpt_oss\""))
+        })
+        .collect()
+}
+
+/// Folders of models whose fetch is not complete, with what was asked for and the bytes
+/// that came.
+pub(crate) fn unfinished() -> Vec<(PathBuf, Unfinished, u64)> {
+    let mut found = Vec::new();
+    for folder in folders(&models_folder()) {
+        let folder = PathBuf::from(folder);
+        let note = std::fs::read(folder.join(UNFINISHED)).unwrap_or_default();
+        if let Ok(note) = serde_json::from_slice::<Unfinished>(&note) {
+            let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+            let sizes = entries
+                .filter(|entry| entry.file_name() != UNFINISHED)
+                .filter_map(|entry| Some(entry.metadata().ok()?.len()));
+            let came = sizes.sum();
+            found.push((folder, note, came));
+        }
+    }
+    found
 }
 
 fn weights(path: &Path) -> impl Iterator<Item = PathBuf> {
@@ -312,7 +356,8 @@ fn weights(path: &Path) -> impl Iterator<Item = PathBuf> {
 }
 
 fn is_checkpoint(path: &Path) -> bool {
-    path.join("config.json").is_file() && weights(path).next().is_some()
+    let complete = !path.join(UNFINISHED).exists();
+    complete && path.join("config.json").is_file() && weights(path).next().is_some()
 }
 
 fn view(found: &Found, state: Option<&State>) -> ModelView {

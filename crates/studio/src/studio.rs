@@ -1,6 +1,7 @@
 //! An open workspace and the state that its calls share.
 
 use crate::judge::Judge;
+use crate::model_tasks::ModelTask;
 use crate::models::Models;
 use crate::turns::Turns;
 use crate::view::{Failure, Figures, ModelView, Problem, RunSummary, Severity, WorkspaceView};
@@ -33,6 +34,7 @@ struct Inner {
     store: Store,
     models: Models,
     turns: Turns,
+    model_task: ModelTask,
     /// The case whose trace is streamed.
     watched: Mutex<Option<String>>,
     known: Arc<Known>,
@@ -116,6 +118,7 @@ impl Studio {
                 store,
                 models,
                 turns: Turns::default(),
+                model_task: ModelTask::default(),
                 watched: Mutex::default(),
                 saving: Mutex::default(),
             }),
@@ -202,6 +205,7 @@ impl Studio {
     /// Stops what runs and closes the database in good order.
     pub async fn close(&self) {
         self.cancel();
+        self.cancel_model_task();
         let _idle = self.inner.turns.idle().await;
         self.inner.store.close().await;
     }
@@ -212,6 +216,10 @@ impl Studio {
 
     pub(crate) fn model(&self) -> &Models {
         &self.inner.models
+    }
+
+    pub(crate) fn model_task(&self) -> &ModelTask {
+        &self.inner.model_task
     }
 
     pub(crate) fn turns(&self) -> &Turns {

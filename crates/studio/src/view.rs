@@ -3,6 +3,13 @@
 //! Text offsets are UTF-16 code units; lines are 1-based; times are milliseconds
 //! since the Unix epoch (`_at_ms`) or durations (`_ms`).
 
+mod checkpoint;
+
+pub use checkpoint::{
+    CheckpointView, FaultView, FetchRequest, FetchedView, FormatBytes, MachineView, MemoryView,
+    ModelProgress, ModelsView, SpeedView, UnfinishedView, VerifiedView,
+};
+
 use domain::case::Case;
 use domain::diff::{ChangedLines, DiffPart};
 use domain::flip::{Certainty, Flip, FlipKind, Metrics};
