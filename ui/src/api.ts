@@ -3,7 +3,12 @@
 
 import { Channel, invoke } from '@tauri-apps/api/core';
 import type {
+  CheckpointView,
   EvaluateRequest,
+  FetchRequest,
+  FetchedView,
+  ModelProgress,
+  ModelsView,
   PolicyAnalysis,
   PolicyDocument,
   RunEvent,
@@ -11,9 +16,11 @@ import type {
   RunSummary,
   RunView,
   SaveResult,
+  SpeedView,
   SuiteEdit,
   SuiteSaved,
   TraceView,
+  VerifiedView,
   WorkspaceEvent,
   WorkspaceView,
 } from './lib/types';
@@ -74,3 +81,18 @@ export const watch = (onEvent: (event: WorkspaceEvent) => void) =>
   invoke<void>('watch', { onEvent: channel(onEvent) });
 
 export const pickFolder = () => invoke<string | null>('pick_folder');
+
+export const models = () => invoke<ModelsView>('models');
+
+export const modelInfo = (id: string) => invoke<CheckpointView>('model_info', { id });
+
+/** Resolves when the model is there, whole; asking again goes on with a cut fetch. */
+export const fetchModel = (request: FetchRequest, onProgress: (step: ModelProgress) => void) =>
+  invoke<FetchedView>('fetch_model', { request, onProgress: channel(onProgress) });
+
+export const verifyModel = (id: string, onProgress: (step: ModelProgress) => void) =>
+  invoke<VerifiedView>('verify_model', { id, onProgress: channel(onProgress) });
+
+export const speedTest = (id: string) => invoke<SpeedView>('speed_test', { id });
+
+export const cancelModelTask = () => invoke<void>('cancel_model_task');

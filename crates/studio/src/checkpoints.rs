@@ -144,6 +144,7 @@ fn memory(plan: &MemoryPlan, machine: &Machine) -> MemoryView {
         kv_bytes_per_token: plan.kv_bytes_per_token,
         total_bytes: plan.total_bytes(),
         available_bytes: available,
+        spare_bytes: available.saturating_sub(plan.total_bytes()),
         machine_bytes: machine.memory_total_bytes,
         cases_max: plan.cases_max(available),
         fits: refusal.is_none(),

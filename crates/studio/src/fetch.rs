@@ -147,7 +147,7 @@ impl<'a> Job<'a> {
         })
     }
 
-    async fn run(mut self) -> Result<Fetched, Failure> {
+    async fn run(self) -> Result<Fetched, Failure> {
         self.check_folder()?;
         let listed = self.hub.list(self.cancel).await?;
         let total: u64 = listed.files.iter().map(|file| file.bytes).sum();

@@ -101,7 +101,7 @@ impl Studio {
     pub async fn verify_model(
         &self,
         id: &str,
-        on_progress: impl Fn(ModelProgress) + Send + 'static,
+        on_progress: impl Fn(ModelProgress) + Send + Sync + 'static,
     ) -> Result<VerifiedView, Failure> {
         let running = self.model_task().begin()?;
         let path = checkpoints::folder(self.root(), id)?;
@@ -124,7 +124,7 @@ impl Studio {
     pub async fn fetch_model(
         &self,
         request: FetchRequest,
-        on_progress: impl Fn(ModelProgress) + Send + 'static,
+        on_progress: impl Fn(ModelProgress) + Send + Sync + 'static,
     ) -> Result<FetchedView, Failure> {
         let given = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
         let request = Fetch {
@@ -140,7 +140,7 @@ impl Studio {
     async fn fetch_as(
         &self,
         request: Fetch,
-        on_progress: impl Fn(ModelProgress) + Send + 'static,
+        on_progress: impl Fn(ModelProgress) + Send + Sync + 'static,
     ) -> Result<FetchedView, Failure> {
         let running = self.model_task().begin()?;
         let cancel = running.cancel.clone();

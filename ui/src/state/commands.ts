@@ -100,6 +100,14 @@ export const commands: readonly Command[] = [
     },
   },
   {
+    id: 'models',
+    title: (m) => m.manageModels,
+    group: 'groupGeneral',
+    keys: 'Ctrl+M',
+    enabled: (studio) => studio.workspace !== null,
+    run: (studio) => (studio.overlay = 'models'),
+  },
+  {
     id: 'open-folder',
     title: (m) => m.openFolder,
     group: 'groupGeneral',

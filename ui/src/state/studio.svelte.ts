@@ -15,6 +15,7 @@ import type {
   WorkspaceView,
 } from '../lib/types';
 import { i18n } from '../messages/index.svelte';
+import { Models } from './models.svelte';
 import { notices } from './notices.svelte';
 import { PolicyTab } from './policy.svelte';
 
@@ -28,7 +29,7 @@ export type EditorHandle = {
   focus(): void;
 };
 
-export type Overlay = 'palette' | 'shortcuts' | 'history' | 'new-policy' | 'conflict' | null;
+export type Overlay = 'palette' | 'shortcuts' | 'history' | 'new-policy' | 'conflict' | 'models' | null;
 
 export class Studio {
   workspace = $state.raw<WorkspaceView | null>(null);
@@ -40,6 +41,7 @@ export class Studio {
   /** The case in the inspector: one of the suite, or a new one. */
   editing = $state.raw<{ item: Case; isNew: boolean } | null>(null);
   editor: EditorHandle | null = null;
+  readonly models = new Models();
 
   readonly tab = $derived(
     this.activeName === null ? null : (this.tabs.get(this.activeName) ?? null),

@@ -79,6 +79,9 @@ pub struct MemoryView {
     pub total_bytes: u64,
     #[ts(type = "number")]
     pub available_bytes: u64,
+    /// What is left of the available; nothing where it does not fit.
+    #[ts(type = "number")]
+    pub spare_bytes: u64,
     #[ts(type = "number")]
     pub machine_bytes: u64,
     /// Cases of this length that fit at once, up to the engine's most.

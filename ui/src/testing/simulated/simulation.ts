@@ -3,6 +3,7 @@
 import type {
   CaseRow,
   Failure,
+  FetchRequest,
   RunEvent,
   RunId,
   RunSummary,
@@ -33,6 +34,11 @@ class Simulation {
   unreadable: string | null = query.get('unreadable');
   badDatabase = query.has('bad-database');
   going: Going | null = null;
+  /** Steps in which a model is fetched, verified or measured. */
+  modelSteps = Number(query.get('steps') ?? 40);
+  modelCancelled = false;
+  fetched: string[] = [];
+  unfinished: FetchRequest[] = [];
   watching: string | null = null;
   tell: (event: WorkspaceEvent) => void = () => undefined;
 
@@ -46,6 +52,9 @@ class Simulation {
     this.suiteProblems = query.has('problems');
     this.unreadable = null;
     this.badDatabase = false;
+    this.modelSteps = 3;
+    this.fetched = [];
+    this.unfinished = [];
     seedHistory();
   }
 
