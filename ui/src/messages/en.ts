@@ -303,8 +303,9 @@ export const en = {
   modelParameters: 'Parameters',
   parametersActive: (all: string, active: string) => `${all}, ${active} of them for each token`,
   modelLayers: 'Layers',
-  layersOf: (n: number, width: number, heads: number) =>
-    `${n} of width ${width}, ${many(heads, 'head', 'heads')}`,
+  layersOf: (n: number, width: number) => `${n} of width ${width}`,
+  modelHeads: 'Attention heads',
+  headsOf: (queries: number, keys: number) => `${queries} for queries, ${keys} for keys and values`,
   modelExperts: 'Experts',
   expertsOf: (n: number, active: number) => `${n}, ${active} for each token`,
   modelContext: 'Context',
@@ -325,8 +326,9 @@ export const en = {
   memoryCases: 'Cases',
   memoryVocabulary: 'Vocabulary',
   memoryActivations: 'Activations',
-  memoryFor: (policy: string, cases: number, tokens: string) =>
-    `Planned for a policy of ${policy} tokens and ${many(cases, 'case', 'cases')} of ${tokens} tokens at once.`,
+  casesOf: (n: number, tokens: string) => `${many(n, 'case', 'cases')} of ${tokens} tokens`,
+  memoryFor: (policy: string, cases: string) =>
+    `Planned for a policy of ${policy} tokens and ${cases} at once.`,
   memoryFewer: (n: number) => `${many(n, 'case', 'cases')} at once would fit.`,
   coresOf: (n: number) => many(n, 'core', 'cores'),
   fetchModel: 'Fetch a model',

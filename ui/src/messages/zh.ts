@@ -288,8 +288,9 @@ export const zh: Messages = {
   modelParameters: '参数',
   parametersActive: (all: string, active: string) => `${all}，每个词元激活 ${active}`,
   modelLayers: '层',
-  layersOf: (n: number, width: number, heads: number) =>
-    `${n} 层，宽度 ${width}，${heads} 个注意力头`,
+  layersOf: (n: number, width: number) => `${n} 层，宽度 ${width}`,
+  modelHeads: '注意力头',
+  headsOf: (queries: number, keys: number) => `查询 ${queries} 个，键值 ${keys} 个`,
   modelExperts: '专家',
   expertsOf: (n: number, active: number) => `${n} 个，每个词元用 ${active} 个`,
   modelContext: '上下文',
@@ -310,8 +311,8 @@ export const zh: Messages = {
   memoryCases: '用例',
   memoryVocabulary: '词表',
   memoryActivations: '激活值',
-  memoryFor: (policy: string, cases: number, tokens: string) =>
-    `按 ${policy} 个词元的策略、同时 ${cases} 个各 ${tokens} 个词元的用例计算。`,
+  casesOf: (n: number, tokens: string) => `${n} 个各 ${tokens} 个词元的用例`,
+  memoryFor: (policy: string, cases: string) => `按 ${policy} 个词元的策略、同时 ${cases}计算。`,
   memoryFewer: (n: number) => `同时 ${n} 个用例则可以运行。`,
   coresOf: (n: number) => `${n} 核`,
   fetchModel: '下载模型',
