@@ -29,7 +29,8 @@ export type EditorHandle = {
   focus(): void;
 };
 
-export type Overlay = 'palette' | 'shortcuts' | 'history' | 'new-policy' | 'conflict' | 'models' | null;
+export type Overlay =
+  'palette' | 'shortcuts' | 'history' | 'new-policy' | 'conflict' | 'models' | null;
 
 export class Studio {
   workspace = $state.raw<WorkspaceView | null>(null);

@@ -5,31 +5,31 @@ import type { MemoryView } from "./MemoryView";
 /**
  * A checkpoint as its files describe it; nothing of it need be loaded.
  */
-export type CheckpointView = {
+export type CheckpointView = { 
 /**
  * As `ModelView::id`.
  */
-id: string, name: string, demonstration: boolean, path: string,
+id: string, name: string, demonstration: boolean, path: string, 
 /**
  * `gpt_oss`: the one architecture that the engine runs.
  */
-architecture: string, layers: number, hidden: number, intermediate: number, heads: number, kv_heads: number, head_dim: number, experts: number,
+architecture: string, layers: number, hidden: number, intermediate: number, heads: number, kv_heads: number, head_dim: number, experts: number, 
 /**
  * Experts that each token goes through.
  */
-experts_active: number, vocab: number, context_tokens: number,
+experts_active: number, vocab: number, context_tokens: number, 
 /**
  * Of the layers that slide.
  */
-window_tokens: number | null, parameters: number, parameters_active: number,
+window_tokens: number | null, parameters: number, parameters_active: number, 
 /**
  * Bytes of weights by number format, the largest first.
  */
-formats: Array<FormatBytes>, weight_files: number, disk_bytes: number, tokenizer: boolean, licence: string | null,
+formats: Array<FormatBytes>, weight_files: number, disk_bytes: number, tokenizer: boolean, licence: string | null, 
 /**
  * The model card's file.
  */
-card: string | null,
+card: string | null, 
 /**
  * SHA-256 over config, tokenizer and weights, where it was asked for or is known.
  */

@@ -3,15 +3,15 @@
 /**
  * Memory planned from config and tensors, against what this machine has.
  */
-export type MemoryView = { policy_tokens: number, cases: number, case_tokens: number, weights_bytes: number, vocabulary_bytes: number, kv_policy_bytes: number, kv_cases_bytes: number, activations_bytes: number, kv_bytes_per_token: number, total_bytes: number, available_bytes: number,
+export type MemoryView = { policy_tokens: number, cases: number, case_tokens: number, weights_bytes: number, vocabulary_bytes: number, kv_policy_bytes: number, kv_cases_bytes: number, activations_bytes: number, kv_bytes_per_token: number, total_bytes: number, available_bytes: number, 
 /**
  * What is left of the available; nothing where it does not fit.
  */
-spare_bytes: number, machine_bytes: number,
+spare_bytes: number, machine_bytes: number, 
 /**
  * Cases of this length that fit at once, up to the engine's most.
  */
-cases_max: number, fits: boolean,
+cases_max: number, fits: boolean, 
 /**
  * Why it does not fit, with figures and a remedy.
  */

@@ -6,15 +6,15 @@ import type { UnfinishedView } from "./UnfinishedView";
 /**
  * What the Models screen shows before one is looked at.
  */
-export type ModelsView = { machine: MachineView,
+export type ModelsView = { machine: MachineView, 
 /**
  * Where fetched models are kept.
  */
-folder: string, folder_free_bytes: number | null,
+folder: string, folder_free_bytes: number | null, 
 /**
  * The hub that is asked where no other is named.
  */
-endpoint: string,
+endpoint: string, 
 /**
  * Models that Touchstone is made for.
  */

@@ -3,7 +3,7 @@
 /**
  * A short measurement of a model on this machine; medians.
  */
-export type SpeedView = { model: string, threads: number, repeats: number, load_ms: number, prompt_tokens: number, prefill_tokens_per_s: number,
+export type SpeedView = { model: string, threads: number, repeats: number, load_ms: number, prompt_tokens: number, prefill_tokens_per_s: number, 
 /**
  * Of one reply alone.
  */

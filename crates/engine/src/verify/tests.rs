@@ -130,7 +130,7 @@ fn stored_digests_are_compared() {
     replace(&dir.path().join("config.json"), b"150000.0", b"150001.0");
     only_fault(dir.path(), "config.json", None, "SHA256SUMS says");
     replace(&dir.path().join("config.json"), b"150001.0", b"150000.0");
-    replace(&dir.path().join("tokenizer.json"), b"\"1.0\"", b"\"1.1\"");
+    replace(&dir.path().join("tokenizer.json"), b"\"1.0\"", b"\"1.0\" ");
     only_fault(dir.path(), "tokenizer.json", None, "git blob id");
 }
 
