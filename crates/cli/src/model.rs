@@ -52,7 +52,7 @@ fn described(view: &CheckpointView) -> String {
         .map_or_else(String::new, |window| format!(", window {window}"));
     line(
         "architecture",
-        format!("{}, {} layers{window}", view.architecture, view.layers),
+        format!("{}, {}{window}", view.architecture, plural(view.layers, "layer")),
     );
     line(
         "widths",
@@ -181,11 +181,11 @@ async fn synth(args: SynthArgs) -> Result<(), Failure> {
         return Ok(());
     }
     println!(
-        "{}: {} of random weights, {} parameters, {} layers, {} in {}; {:.0} s.",
+        "{}: {} of random weights, {} parameters, {}, {} in {}; {:.0} s.",
         request.out.display(),
         gib(made.bytes),
         count(made.parameters),
-        made.layers,
+        plural(made.layers, "layer"),
         plural(made.tensors, "tensor"),
         plural(made.files, "file"),
         wall_ms / 1e3

@@ -30,7 +30,8 @@ impl Machine {
         let (mut total, mut available) = (system.total_memory(), system.available_memory());
         if let Some(limits) = system.cgroup_limits() {
             total = total.min(limits.total_memory);
-            available = available.min(limits.free_memory);
+            // Pages of files count as used there, and can be dropped all the same.
+            available = available.min(limits.total_memory.saturating_sub(limits.rss));
         }
         if let Some(stated) = stated() {
             available = stated;
