@@ -62,11 +62,23 @@ async fn rerun(args: RerunArgs) -> Result<(), Failure> {
         vec![
             ("cases", figures.cases.to_string()),
             ("policy", format!("{} tokens", figures.policy_tokens)),
-            ("case", format!("{} tokens, {} out", figures.case_tokens, figures.reply_tokens)),
-            ("reused", format!("{} tokens after the edit", figures.edited_reused_tokens)),
+            (
+                "case",
+                format!(
+                    "{} tokens, {} out",
+                    figures.case_tokens, figures.reply_tokens
+                ),
+            ),
+            (
+                "reused",
+                format!("{} tokens after the edit", figures.edited_reused_tokens),
+            ),
             ("cold, first", shown(figures.cold_first_verdict_ms, "ms")),
             ("cold, last", shown(figures.cold_last_verdict_ms, "ms")),
-            ("edited, first", shown(figures.edited_first_verdict_ms, "ms")),
+            (
+                "edited, first",
+                shown(figures.edited_first_verdict_ms, "ms"),
+            ),
             ("edited, last", shown(figures.edited_last_verdict_ms, "ms")),
         ]
     })

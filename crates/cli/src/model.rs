@@ -52,7 +52,11 @@ fn described(view: &CheckpointView) -> String {
         .map_or_else(String::new, |window| format!(", window {window}"));
     line(
         "architecture",
-        format!("{}, {}{window}", view.architecture, plural(view.layers, "layer")),
+        format!(
+            "{}, {}{window}",
+            view.architecture,
+            plural(view.layers, "layer")
+        ),
     );
     line(
         "widths",
@@ -94,14 +98,18 @@ fn described(view: &CheckpointView) -> String {
     }
     line(
         "licence",
-        view.licence.clone().unwrap_or_else(|| "not stated".to_owned()),
+        view.licence
+            .clone()
+            .unwrap_or_else(|| "not stated".to_owned()),
     );
     if let Some(card) = &view.card {
         line("card", card.clone());
     }
     line(
         "digest",
-        view.digest.clone().unwrap_or_else(|| "not computed (--digest)".to_owned()),
+        view.digest
+            .clone()
+            .unwrap_or_else(|| "not computed (--digest)".to_owned()),
     );
     out + &memory(view)
 }
@@ -130,7 +138,10 @@ fn memory(view: &CheckpointView) -> String {
         (None, most) => out += &format!("  It fits; {} at once would.\n", plural(most, "case")),
         (Some(why), 0) => out += &format!("  It does not fit. {why}\n"),
         (Some(why), most) => {
-            out += &format!("  It does not fit with so much at once; {} would. {why}\n", plural(most, "case"));
+            out += &format!(
+                "  It does not fit with so much at once; {} would. {why}\n",
+                plural(most, "case")
+            );
         }
     }
     out
@@ -350,6 +361,9 @@ mod tests {
     fn numbers_read_well() {
         assert_eq!(count(1_950_000), "1.95 million");
         assert_eq!(count(20_914_757_184), "20.9 billion");
-        assert_eq!((plural(1, "file"), plural(3, "file")), ("1 file".to_owned(), "3 files".to_owned()));
+        assert_eq!(
+            (plural(1, "file"), plural(3, "file")),
+            ("1 file".to_owned(), "3 files".to_owned())
+        );
     }
 }

@@ -27,9 +27,8 @@ fn touchstone(folder: &TempDir, args: &[&str]) -> Output {
 }
 
 fn json(output: &Output) -> Value {
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
-        panic!("{error}: {}", String::from_utf8_lossy(&output.stderr))
-    })
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)))
 }
 
 fn refusal(output: &Output) -> String {
@@ -40,7 +39,10 @@ fn refusal(output: &Output) -> String {
 #[test]
 fn pebble_is_described_with_what_fits() {
     let folder = tempfile::tempdir().unwrap();
-    let info = json(&touchstone(&folder, &["model", "info", "pebble", "--digest", "--json"]));
+    let info = json(&touchstone(
+        &folder,
+        &["model", "info", "pebble", "--digest", "--json"],
+    ));
     assert_eq!((&info["layers"], &info["experts"]), (&6.into(), &4.into()));
     assert_eq!(info["architecture"], "gpt_oss");
     assert_eq!(info["demonstration"], true);
@@ -72,22 +74,47 @@ fn what_cannot_fit_is_refused_before_it_is_loaded() {
 #[test]
 fn random_weights_are_made_verified_run_and_measured() {
     let folder = tempfile::tempdir().unwrap();
-    let made = ["model", "synth", "--like", "pebble", "--layers", "2", "--out", "random"];
-    let report = json(&touchstone(&folder, &[&made[..], &["--seed", "5", "--json"]].concat()));
-    assert_eq!((&report["layers"], &report["files"]), (&2.into(), &1.into()));
+    let made = [
+        "model", "synth", "--like", "pebble", "--layers", "2", "--out", "random",
+    ];
+    let report = json(&touchstone(
+        &folder,
+        &[&made[..], &["--seed", "5", "--json"]].concat(),
+    ));
+    assert_eq!(
+        (&report["layers"], &report["files"]),
+        (&2.into(), &1.into())
+    );
     let error = refusal(&touchstone(&folder, &made));
     assert!(error.contains("random exists already"), "{error}");
 
-    let verified = json(&touchstone(&folder, &["model", "verify", "random", "--json"]));
+    let verified = json(&touchstone(
+        &folder,
+        &["model", "verify", "random", "--json"],
+    ));
     assert_eq!(verified["faults"], Value::Array(Vec::new()));
-    let logits = touchstone(&folder, &["logits", "--model", "random", "--tokens", "1,2", "--json"]);
+    let logits = touchstone(
+        &folder,
+        &["logits", "--model", "random", "--tokens", "1,2", "--json"],
+    );
     assert_eq!(json(&logits)["logits"].as_array().unwrap().len(), 4096);
 
     for (bench, figure) in [
         (&["prefill", "--tokens", "60"][..], "prefill_tokens_per_s"),
-        (&["decode", "--prefix-tokens", "60", "--reply-tokens", "4"], "decode_tokens_per_s"),
         (
-            &["rerun", "--cases", "2", "--policy-tokens", "200", "--reply-tokens", "3"],
+            &["decode", "--prefix-tokens", "60", "--reply-tokens", "4"],
+            "decode_tokens_per_s",
+        ),
+        (
+            &[
+                "rerun",
+                "--cases",
+                "2",
+                "--policy-tokens",
+                "200",
+                "--reply-tokens",
+                "3",
+            ],
             "edited_last_verdict_ms",
         ),
     ] {
@@ -97,14 +124,28 @@ fn random_weights_are_made_verified_run_and_measured() {
         assert!(report[figure]["median"].as_f64().unwrap() > 0.0, "{report}");
         assert_eq!(report["model"]["digest"].as_str().unwrap().len(), 64);
         assert!(report["threads"].as_u64().unwrap() > 0);
-        assert!(!report["machine"]["instructions"].as_str().unwrap().is_empty());
+        assert!(
+            !report["machine"]["instructions"]
+                .as_str()
+                .unwrap()
+                .is_empty()
+        );
     }
 }
 
 #[test]
 fn a_damaged_model_fails_its_verification() {
     let folder = tempfile::tempdir().unwrap();
-    let made = ["model", "synth", "--like", "pebble", "--layers", "1", "--out", "kept/random"];
+    let made = [
+        "model",
+        "synth",
+        "--like",
+        "pebble",
+        "--layers",
+        "1",
+        "--out",
+        "kept/random",
+    ];
     assert!(touchstone(&folder, &made).status.success());
     let weights = folder.path().join("kept/random/model.safetensors");
     let bytes = std::fs::read(&weights).unwrap();
@@ -121,7 +162,16 @@ fn a_damaged_model_fails_its_verification() {
 fn models_are_listed_under_both_names() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("policies")).unwrap();
-    let made = ["model", "synth", "--like", "pebble", "--layers", "1", "--out", "kept/random"];
+    let made = [
+        "model",
+        "synth",
+        "--like",
+        "pebble",
+        "--layers",
+        "1",
+        "--out",
+        "kept/random",
+    ];
     assert!(touchstone(&folder, &made).status.success());
     let lists = [&["model", "list", "--json"][..], &["models", "--json"]];
     let [list, alias] = lists.map(|args| json(&touchstone(&folder, args)));

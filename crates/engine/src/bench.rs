@@ -198,14 +198,18 @@ impl Bench {
         let empty = self.engine.prompt_tokens(&bare(String::new()), "");
         let requests: Vec<Request> = (0..size.cases)
             .map(|i| {
-                let user = self.fitted(size.case_tokens, |n| words(n, 1_000 + u64::from(i)), |text| {
-                    self.engine.prompt_tokens(&bare(String::new()), text) - empty
-                });
+                let user = self.fitted(
+                    size.case_tokens,
+                    |n| words(n, 1_000 + u64::from(i)),
+                    |text| self.engine.prompt_tokens(&bare(String::new()), text) - empty,
+                );
                 request(user, size.reply_tokens)
             })
             .collect();
         let longest = requests.iter().map(|request| {
-            self.engine.prompt_tokens(&bare(String::new()), &request.user) - empty
+            self.engine
+                .prompt_tokens(&bare(String::new()), &request.user)
+                - empty
         });
         let case_tokens = longest.max().unwrap_or(0);
         let (mut cold, mut edited) = (Vec::new(), Vec::new());
@@ -264,9 +268,11 @@ impl Bench {
 
     /// A policy that makes a shared prefix of about `tokens` tokens.
     fn prefix(&self, tokens: u32, seed: u64) -> Prefix {
-        let text = self.fitted(tokens, |n| policy(n, seed), |text| {
-            self.engine.prompt_tokens(&bare(text.to_owned()), "")
-        });
+        let text = self.fitted(
+            tokens,
+            |n| policy(n, seed),
+            |text| self.engine.prompt_tokens(&bare(text.to_owned()), ""),
+        );
         bare(text)
     }
 
@@ -438,7 +444,10 @@ mod tests {
         assert!(prefill.figures.prefill_tokens_per_s.min > 0.0);
         assert_eq!(prefill.model.digest.len(), 64);
         let decode = bench.decode(2, 100, 8, 2, &cancel).unwrap();
-        assert!((80..=100).contains(&decode.figures.prefix_tokens), "{decode:?}");
+        assert!(
+            (80..=100).contains(&decode.figures.prefix_tokens),
+            "{decode:?}"
+        );
         assert!(decode.figures.step_ms.median > 0.0);
         let size = RerunSize {
             cases: 3,
@@ -454,7 +463,10 @@ mod tests {
         assert!(rerun.edited_first_verdict_ms.median <= rerun.edited_last_verdict_ms.median);
         assert!(bench.decode(1_000, 100, 8, 1, &cancel).is_err());
         cancel.cancel();
-        assert!(matches!(bench.prefill(200, 2, &cancel), Err(GenerateError::Cancelled)));
+        assert!(matches!(
+            bench.prefill(200, 2, &cancel),
+            Err(GenerateError::Cancelled)
+        ));
     }
 
     #[test]

@@ -120,7 +120,11 @@ fn types(weights: &Weights) -> BTreeMap<String, u64> {
     let mut types = BTreeMap::new();
     for (name, dtype, bytes) in weights.sizes() {
         let packed = name.ends_with("_blocks") || name.ends_with("_scales");
-        let kind = if packed && dtype == "U8" { "MXFP4" } else { dtype };
+        let kind = if packed && dtype == "U8" {
+            "MXFP4"
+        } else {
+            dtype
+        };
         *types.entry(kind.to_owned()).or_default() += bytes;
     }
     types
@@ -144,10 +148,16 @@ fn licence(dir: &Path, card: Option<&Path>) -> Option<String> {
     let named = || {
         let text = std::fs::read_to_string(card?).ok()?;
         let front = text.strip_prefix("---\n")?.split("\n---").next()?;
-        let line = front.lines().find_map(|line| line.strip_prefix("license:"))?;
+        let line = front
+            .lines()
+            .find_map(|line| line.strip_prefix("license:"))?;
         Some(line.trim().trim_matches('"').to_owned())
     };
-    named().or_else(|| ["LICENSE", "LICENSE.txt", "LICENSE.md"].into_iter().find_map(first))
+    named().or_else(|| {
+        ["LICENSE", "LICENSE.txt", "LICENSE.md"]
+            .into_iter()
+            .find_map(first)
+    })
 }
 
 #[cfg(test)]
@@ -192,7 +202,14 @@ mod tests {
         assert_eq!(licence(dir.path(), Some(&card)).unwrap(), "apache-2.0");
         std::fs::write(&card, "# No front matter\n").unwrap();
         assert_eq!(licence(dir.path(), Some(&card)), None);
-        std::fs::write(dir.path().join("LICENSE"), "\n  Apache License\n Version 2.0\nx").unwrap();
-        assert_eq!(licence(dir.path(), Some(&card)).unwrap(), "Apache License, Version 2.0");
+        std::fs::write(
+            dir.path().join("LICENSE"),
+            "\n  Apache License\n Version 2.0\nx",
+        )
+        .unwrap();
+        assert_eq!(
+            licence(dir.path(), Some(&card)).unwrap(),
+            "Apache License, Version 2.0"
+        );
     }
 }

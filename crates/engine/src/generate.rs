@@ -423,7 +423,9 @@ impl Loaded {
         let room = self.model.config.context - shared.len() - a.kv.len();
         let finish = match step.finish {
             Some(finish) if self.ends == Ends::AsWritten => Some(finish),
-            Some(_) | None if a.generated >= a.request.tokens_max || room == 0 => Some(Finish::Length),
+            Some(_) | None if a.generated >= a.request.tokens_max || room == 0 => {
+                Some(Finish::Length)
+            }
             Some(_) | None => None,
         };
         a.pending.push(token);

@@ -133,7 +133,13 @@ mod tests {
 
     #[test]
     fn is_what_the_checkpoints_hold() {
-        for name in ["parity/alpha", "parity/beta", "parity/gamma", "parity/babbler", "pebble"] {
+        for name in [
+            "parity/alpha",
+            "parity/beta",
+            "parity/gamma",
+            "parity/babbler",
+            "pebble",
+        ] {
             let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
                 .join("../../fixtures")
                 .join(name);

@@ -262,7 +262,12 @@ mod tests {
         let why = check(&config, &weights, &machine(10 << 20)).unwrap_err();
         let weights = plan(&config, &weights, Workload::default()).weights_bytes();
         let weights = format!("weights {}", gib(weights));
-        for word in ["10.0 MiB are available", &weights, "policy of 3072 tokens", "Close"] {
+        for word in [
+            "10.0 MiB are available",
+            &weights,
+            "policy of 3072 tokens",
+            "Close",
+        ] {
             assert!(why.contains(word), "no {word:?} in: {why}");
         }
     }
@@ -282,7 +287,10 @@ mod tests {
         assert_eq!(plan.cases_max(all - one), 31);
         assert_eq!(plan.cases_max(all - one - 1), 30);
         assert_eq!(plan.cases_max(0), 0);
-        assert_eq!((plan.refusal(all), plan.refusal(all - 1).is_some()), (None, true));
+        assert_eq!(
+            (plan.refusal(all), plan.refusal(all - 1).is_some()),
+            (None, true)
+        );
     }
 
     #[test]

@@ -211,7 +211,9 @@ impl Like {
 /// config.json of a published model, for tests.
 #[cfg(test)]
 pub(crate) fn published_config(like: Like) -> String {
-    like.config(None).map(|json| json.to_string()).unwrap_or_default()
+    like.config(None)
+        .map(|json| json.to_string())
+        .unwrap_or_default()
 }
 
 struct Writer<'a> {
@@ -247,12 +249,17 @@ impl Writer<'_> {
             let path = dir.join(&name);
             self.shard(&path, shard)
                 .map_err(|e| LoadError(format!("{}: {e}.", path.display())))?;
-            map.extend(shard.iter().map(|s| (s.name.clone(), Value::from(name.as_str()))));
+            map.extend(
+                shard
+                    .iter()
+                    .map(|s| (s.name.clone(), Value::from(name.as_str()))),
+            );
         }
         if count > 1 {
             let path = dir.join("model.safetensors.index.json");
             let index = json!({ "metadata": { "total_size": self.total }, "weight_map": map });
-            write_json(&path, &index).map_err(|e| LoadError(format!("{}: {e}.", path.display())))?;
+            write_json(&path, &index)
+                .map_err(|e| LoadError(format!("{}: {e}.", path.display())))?;
         }
         Ok(count as u32)
     }
@@ -333,9 +340,13 @@ impl Values {
         let exponent = (ins.sqrt() * FP4_RMS).recip().log2().round();
         Values {
             // FNV-1a: a tensor's bytes depend on seed and name, not on its place.
-            noise: SplitMix(slot.name.bytes().fold(seed ^ 0xcbf2_9ce4_8422_2325, |h, b| {
-                (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)
-            })),
+            noise: SplitMix(
+                slot.name
+                    .bytes()
+                    .fold(seed ^ 0xcbf2_9ce4_8422_2325, |h, b| {
+                        (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)
+                    }),
+            ),
             kind: slot.kind,
             mean,
             deviation: deviation as f32,

@@ -398,7 +398,10 @@ fn digests(dir: &Path) -> BTreeMap<String, FileDigest> {
         // In the hub's cache a file links to ../../blobs/ETAG.
         let target = std::fs::read_link(entry.path()).ok();
         let blob = target.as_ref().filter(|target| {
-            target.parent().and_then(Path::file_name).is_some_and(|folder| folder == "blobs")
+            target
+                .parent()
+                .and_then(Path::file_name)
+                .is_some_and(|folder| folder == "blobs")
         });
         let metadata = dir.join(HUB_METADATA).join(format!("{name}.metadata"));
         let etag = std::fs::read_to_string(metadata).ok();

@@ -316,7 +316,11 @@ pub(crate) fn header(bytes: &[u8]) -> Result<(BTreeMap<String, Entry>, usize), S
 }
 
 /// Where an entry's bytes lie in the file.
-pub(crate) fn check_range(entry: &Entry, data: usize, length: usize) -> Result<Range<usize>, String> {
+pub(crate) fn check_range(
+    entry: &Entry,
+    data: usize,
+    length: usize,
+) -> Result<Range<usize>, String> {
     let [start, end] = entry.data_offsets;
     let width = match entry.dtype.as_str() {
         "U8" | "I8" | "BOOL" | "F8_E4M3" | "F8_E5M2" | "F8_E8M0" => 1,

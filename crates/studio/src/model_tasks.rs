@@ -89,8 +89,7 @@ impl Studio {
     /// What a model is and whether it fits; its digest only where it is known already.
     pub async fn model_info(&self, id: &str) -> Result<CheckpointView, Failure> {
         let (root, given) = (self.root().to_owned(), id.to_owned());
-        let work =
-            move || checkpoints::info(&root, &given, Workload::default(), Digest::Skip);
+        let work = move || checkpoints::info(&root, &given, Workload::default(), Digest::Skip);
         let mut view = blocking(work).await?;
         let loaded = self.models().into_iter().find(|model| model.id == view.id);
         view.digest = loaded.and_then(|model| model.digest);
@@ -179,7 +178,13 @@ impl Studio {
                 .prefill(SPEED_PROMPT_TOKENS, SPEED_REPEATS, &cancel)
                 .map_err(failed)?;
             let decode = bench
-                .decode(1, SPEED_PROMPT_TOKENS, SPEED_REPLY_TOKENS, SPEED_REPEATS, &cancel)
+                .decode(
+                    1,
+                    SPEED_PROMPT_TOKENS,
+                    SPEED_REPLY_TOKENS,
+                    SPEED_REPEATS,
+                    &cancel,
+                )
                 .map_err(failed)?;
             Ok(SpeedView {
                 model: prefill.model.name,
@@ -279,7 +284,10 @@ mod tests {
             .clone();
         assert!(all.machine.memory_total_bytes > 0 && !all.folder.is_empty());
         let info = studio.model_info(&id).await.unwrap();
-        assert_eq!((info.layers, info.demonstration, info.memory.fits), (6, true, true));
+        assert_eq!(
+            (info.layers, info.demonstration, info.memory.fits),
+            (6, true, true)
+        );
         let told = Arc::new(Mutex::new(Vec::new()));
         let heard = told.clone();
         std::fs::write(
@@ -293,7 +301,10 @@ mod tests {
             .unwrap();
         assert_eq!(verified.faults.len(), 1);
         let last = told.lock().unwrap().last().cloned().unwrap();
-        assert_eq!((last.done_bytes, last.left_ms), (last.total_bytes, Some(0.0)));
+        assert_eq!(
+            (last.done_bytes, last.left_ms),
+            (last.total_bytes, Some(0.0))
+        );
         let speed = studio.speed_test(&id).await.unwrap();
         assert!(speed.prefill_tokens_per_s > 0.0 && speed.decode_tokens_per_s > 0.0);
         studio.close().await;

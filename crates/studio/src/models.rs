@@ -97,7 +97,10 @@ impl Models {
         let mut found: Vec<Found> = Vec::new();
         let ids = [Some(PEBBLE.to_owned()), self.configured.clone()];
         let elsewhere = folders(&models_folder()).into_iter().chain(cached());
-        let ids = ids.into_iter().flatten().chain(folders(&self.root.join("models")));
+        let ids = ids
+            .into_iter()
+            .flatten()
+            .chain(folders(&self.root.join("models")));
         for id in ids.chain(elsewhere) {
             found.extend(find(&self.root, &id).ok());
         }
@@ -315,7 +318,10 @@ fn cached() -> Vec<String> {
     let below = |path: &Path| folders(path).into_iter().map(PathBuf::from);
     let cache = hf_hub::Cache::from_env();
     below(cache.path())
-        .filter(|repo| repo.file_name().is_some_and(|name| name.to_string_lossy().starts_with("models--")))
+        .filter(|repo| {
+            repo.file_name()
+                .is_some_and(|name| name.to_string_lossy().starts_with("models--"))
+        })
         .flat_map(|repo| folders(&repo.join("snapshots")))
         .filter(|snapshot| {
             let config = std::fs::read_to_string(Path::new(snapshot).join("config.json"));
@@ -391,10 +397,22 @@ fn view(found: &Found, state: Option<&State>) -> ModelView {
             view.context_tokens = configured_context(&found.path).unwrap_or(0);
         }
     }
+    if let Some(name) = name_in_cache(&found.path) {
+        view.name = name;
+    }
     if let Some(State::Failed(message)) = state {
         view.problem = Some(message.clone());
     }
     view
+}
+
+/// In the hub's cache a folder is named by its commit, and the model by the folder above:
+/// models--OWNER--MODEL/snapshots/COMMIT.
+fn name_in_cache(path: &Path) -> Option<String> {
+    let snapshots = path.parent()?;
+    let repository = snapshots.parent()?.file_name()?.to_str()?;
+    let name = repository.strip_prefix("models--")?.replace("--", "/");
+    snapshots.ends_with("snapshots").then_some(name)
 }
 
 /// What config.json says before the model is loaded.
@@ -402,4 +420,20 @@ fn configured_context(path: &Path) -> Option<u32> {
     let text = std::fs::read_to_string(path.join("config.json")).ok()?;
     let config: serde_json::Value = serde_json::from_str(&text).ok()?;
     u32::try_from(config.get("max_position_embeddings")?.as_u64()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_in_the_hubs_cache_has_its_own_name() {
+        let name = |path: &str| name_in_cache(Path::new(path));
+        assert_eq!(
+            name("hub/models--openai--gpt-oss-20b/snapshots/c0ffee").as_deref(),
+            Some("openai/gpt-oss-20b")
+        );
+        assert_eq!(name("hub/models--a--b/other/c0ffee"), None);
+        assert_eq!(name("models/pebble"), None);
+    }
 }

@@ -23,7 +23,10 @@ fn random_weights_load_and_speak() {
     let dir = tempfile::tempdir().unwrap();
     let request = request(dir.path(), 3, 1);
     let mut last = (0, 0);
-    let made = synth(&request, &Cancel::default(), &mut |done, total| last = (done, total)).unwrap();
+    let made = synth(&request, &Cancel::default(), &mut |done, total| {
+        last = (done, total)
+    })
+    .unwrap();
     assert_eq!(last, (made.bytes, made.bytes));
     assert_eq!((made.files, made.layers), (1, 3));
     let logits = last_logits(&request.out, &[1, 2, 3, 4_000]).unwrap();
@@ -54,7 +57,10 @@ fn random_weights_load_and_speak() {
             }
         })
         .unwrap();
-    assert!(matches!(finishes[..], [(Finish::Length, 5)] | [(_, 0..5)]), "{finishes:?}");
+    assert!(
+        matches!(finishes[..], [(Finish::Length, 5)] | [(_, 0..5)]),
+        "{finishes:?}"
+    );
 }
 
 #[test]
@@ -88,20 +94,31 @@ fn shards_hold_what_one_file_holds() {
             total: slots.iter().map(Slot::published_bytes).sum(),
         };
         let files = writer.write(&out, &slots, shard_bytes).unwrap();
-        write_json(&out.join("config.json"), &Like::Pebble.config(Some(2)).unwrap()).unwrap();
+        write_json(
+            &out.join("config.json"),
+            &Like::Pebble.config(Some(2)).unwrap(),
+        )
+        .unwrap();
         (files, out)
     };
     let (one, whole) = write("whole", u64::MAX);
     let (several, parts) = write("parts", 300_000);
     assert_eq!(one, 1);
     assert!(several > 3, "{several} files");
-    assert!(parts.join(format!("model-00000-of-{:05}.safetensors", several - 1)).is_file());
+    assert!(
+        parts
+            .join(format!("model-00000-of-{:05}.safetensors", several - 1))
+            .is_file()
+    );
     assert_eq!(
         Weights::open(&whole).unwrap().bytes(),
         Weights::open(&parts).unwrap().bytes()
     );
     let tokens = [5, 9, 11];
-    assert_eq!(last_logits(&whole, &tokens).unwrap(), last_logits(&parts, &tokens).unwrap());
+    assert_eq!(
+        last_logits(&whole, &tokens).unwrap(),
+        last_logits(&parts, &tokens).unwrap()
+    );
 }
 
 #[test]
@@ -109,7 +126,9 @@ fn what_is_stopped_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let cancel = Cancel::default();
     let stop = cancel.clone();
-    let stopped = synth(&request(dir.path(), 2, 1), &cancel, &mut |_, _| stop.cancel());
+    let stopped = synth(&request(dir.path(), 2, 1), &cancel, &mut |_, _| {
+        stop.cancel()
+    });
     assert!(stopped.unwrap_err().0.contains("cancelled"));
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
 }
@@ -135,7 +154,11 @@ fn the_published_shapes_have_the_published_sizes() {
         let config = Config::parse(&like.config(None).unwrap().to_string()).unwrap();
         let slots = layout(&config);
         assert_eq!(slots.len(), tensors);
-        assert_eq!(slots.iter().map(Slot::published_bytes).sum::<u64>(), bytes, "{like:?}");
+        assert_eq!(
+            slots.iter().map(Slot::published_bytes).sum::<u64>(),
+            bytes,
+            "{like:?}"
+        );
     }
     assert!(Like::GptOss20b.config(Some(0)).is_err());
 }

@@ -66,7 +66,11 @@ struct Lfs {
 }
 
 impl Hub {
-    pub(super) fn new(request: &Fetch, endpoint: &str, token: Option<&str>) -> Result<Hub, Failure> {
+    pub(super) fn new(
+        request: &Fetch,
+        endpoint: &str,
+        token: Option<&str>,
+    ) -> Result<Hub, Failure> {
         check_repository(&request.repository)?;
         let endpoint = address(endpoint)?;
         let token = token.map(str::trim).filter(|token| !token.is_empty());
@@ -231,10 +235,11 @@ impl Hub {
                 "{url} is not there ({status}). Check the model's name and --revision {}.",
                 self.repo.revision()
             )),
-            status if status.is_server_error()
-                || status == StatusCode::TOO_MANY_REQUESTS
-                || status == StatusCode::REQUEST_TIMEOUT
-                || status == StatusCode::RANGE_NOT_SATISFIABLE =>
+            status
+                if status.is_server_error()
+                    || status == StatusCode::TOO_MANY_REQUESTS
+                    || status == StatusCode::REQUEST_TIMEOUT
+                    || status == StatusCode::RANGE_NOT_SATISFIABLE =>
             {
                 Err(Refusal::Again(format!("{url} answers {status}")))
             }
@@ -302,7 +307,9 @@ fn check_repository(name: &str) -> Result<(), Failure> {
     let sound = |part: &str| {
         !part.is_empty()
             && !part.starts_with('.')
-            && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+            && part
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
     };
     let parts: Vec<&str> = name.split('/').collect();
     match parts[..] {

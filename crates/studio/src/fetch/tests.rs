@@ -54,15 +54,21 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let mut files = BTreeMap::new();
-        let fixture =
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/parity/babbler");
+        let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/parity/babbler");
         for entry in std::fs::read_dir(fixture).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap().to_owned();
             files.insert(name, std::fs::read(path).unwrap());
         }
-        files.insert("README.md".to_owned(), b"---\nlicense: apache-2.0\n---\n".to_vec());
-        for other in ["original/model.safetensors", "metal/model.bin", "../evil.safetensors"] {
+        files.insert(
+            "README.md".to_owned(),
+            b"---\nlicense: apache-2.0\n---\n".to_vec(),
+        );
+        for other in [
+            "original/model.safetensors",
+            "metal/model.bin",
+            "../evil.safetensors",
+        ] {
             files.insert(other.to_owned(), vec![0; 1_000]);
         }
         let state = Arc::new(Mutex::new(State {
@@ -83,7 +89,9 @@ impl Server {
 
     fn will(&self, path: &str, acts: &[Act]) {
         let mut state = self.state.lock().unwrap();
-        state.acts.insert(path.to_owned(), acts.iter().copied().collect());
+        state
+            .acts
+            .insert(path.to_owned(), acts.iter().copied().collect());
     }
 
     fn asked(&self, path: &str) -> Vec<Option<u64>> {
@@ -198,7 +206,12 @@ fn send_listing(stream: &mut TcpStream, state: &Mutex<State>, asked: Asked) -> b
         })
         .collect();
     let body = serde_json::json!({ "sha": COMMIT, "siblings": siblings }).to_string();
-    head(stream, "200 OK", body.len(), "Content-Type: application/json\r\n");
+    head(
+        stream,
+        "200 OK",
+        body.len(),
+        "Content-Type: application/json\r\n",
+    );
     stream.write_all(body.as_bytes()).is_ok()
 }
 
@@ -207,7 +220,10 @@ fn send_file(stream: &mut TcpStream, state: &Mutex<State>, asked: Asked) -> bool
     let (act, whole) = {
         let mut state = state.lock().unwrap();
         state.asked.push(asked.clone());
-        let act = state.acts.get_mut(&asked.path).and_then(VecDeque::pop_front);
+        let act = state
+            .acts
+            .get_mut(&asked.path)
+            .and_then(VecDeque::pop_front);
         (act, state.files.get(&asked.path).cloned())
     };
     let Some(mut whole) = whole else {
@@ -231,7 +247,11 @@ fn send_file(stream: &mut TcpStream, state: &Mutex<State>, asked: Asked) -> bool
         _ => from,
     };
     let rest = &whole[from..];
-    let range = format!("Content-Range: bytes {said}-{}/{}\r\n", whole.len() - 1, whole.len());
+    let range = format!(
+        "Content-Range: bytes {said}-{}/{}\r\n",
+        whole.len() - 1,
+        whole.len()
+    );
     match (asked.range, act) {
         (None, _) | (_, Some(Act::IgnoreRange)) => head(stream, "200 OK", rest.len(), ""),
         _ => head(stream, "206 Partial Content", rest.len(), &range),
@@ -280,7 +300,9 @@ fn setting() -> (Server, TempDir, PathBuf) {
 fn what_is_needed_comes_and_nothing_else() {
     let (server, _folder, out) = setting();
     let mut steps = Vec::new();
-    let fetched = fetch(&server.request(&out), &Cancel::default(), &mut |step| steps.push(step));
+    let fetched = fetch(&server.request(&out), &Cancel::default(), &mut |step| {
+        steps.push(step)
+    });
     let fetched = fetched.unwrap();
     assert_eq!(
         names(&out),
@@ -296,7 +318,10 @@ fn what_is_needed_comes_and_nothing_else() {
     assert_eq!((fetched.commit.as_str(), fetched.files), (COMMIT, 5));
     assert_eq!(fetched.fetched_bytes, fetched.bytes);
     let last = steps.last().unwrap();
-    assert_eq!((last.done_bytes, last.total_bytes), (fetched.bytes, fetched.bytes));
+    assert_eq!(
+        (last.done_bytes, last.total_bytes),
+        (fetched.bytes, fetched.bytes)
+    );
     let verified = engine::verify(&out, &Cancel::default(), &mut |_, _| ()).unwrap();
     assert_eq!((verified.faults, verified.compared), (Vec::new(), 5));
     engine::Engine::load(&out).unwrap();
@@ -316,7 +341,10 @@ fn a_cut_is_gone_on_with() {
         [None, Some(10_000), Some(10_000), Some(15_000)]
     );
     assert_eq!(fetched.fetched_bytes, fetched.bytes);
-    assert_eq!(std::fs::read(out.join(WEIGHTS)).unwrap(), server.bytes(WEIGHTS));
+    assert_eq!(
+        std::fs::read(out.join(WEIGHTS)).unwrap(),
+        server.bytes(WEIGHTS)
+    );
 }
 
 #[test]
@@ -325,7 +353,10 @@ fn silence_is_not_waited_for() {
     server.will(WEIGHTS, &[Act::Stall(7_000)]);
     server.fetch(&out).unwrap();
     assert_eq!(server.asked(WEIGHTS), [None, Some(7_000)]);
-    assert_eq!(std::fs::read(out.join(WEIGHTS)).unwrap(), server.bytes(WEIGHTS));
+    assert_eq!(
+        std::fs::read(out.join(WEIGHTS)).unwrap(),
+        server.bytes(WEIGHTS)
+    );
 }
 
 #[test]
@@ -340,7 +371,12 @@ fn damage_is_found_and_fetched_again_once() {
     let (server, _folder, out) = setting();
     server.will(WEIGHTS, &[Act::Corrupt, Act::Corrupt]);
     let failure = server.fetch(&out).unwrap_err();
-    assert!(failure.message.contains("model.safetensors arrives damaged"), "{failure}");
+    assert!(
+        failure
+            .message
+            .contains("model.safetensors arrives damaged"),
+        "{failure}"
+    );
     assert!(failure.message.contains("SHA-256"), "{failure}");
     assert!(!out.join(WEIGHTS).exists());
 }
@@ -354,24 +390,30 @@ fn a_file_damaged_on_the_disk_is_replaced() {
     std::fs::write(out.join(WEIGHTS), bytes).unwrap();
     let fetched = server.fetch(&out).unwrap();
     assert_eq!(fetched.fetched_bytes, server.bytes(WEIGHTS).len() as u64);
-    assert_eq!(std::fs::read(out.join(WEIGHTS)).unwrap(), server.bytes(WEIGHTS));
+    assert_eq!(
+        std::fs::read(out.join(WEIGHTS)).unwrap(),
+        server.bytes(WEIGHTS)
+    );
 }
 
 #[test]
 fn servers_that_know_no_ranges() {
     let (server, _folder, out) = setting();
-    server.will(
-        WEIGHTS,
-        &[Act::Cut(9_000), Act::IgnoreRange],
-    );
+    server.will(WEIGHTS, &[Act::Cut(9_000), Act::IgnoreRange]);
     server.fetch(&out).unwrap();
-    assert_eq!(std::fs::read(out.join(WEIGHTS)).unwrap(), server.bytes(WEIGHTS));
+    assert_eq!(
+        std::fs::read(out.join(WEIGHTS)).unwrap(),
+        server.bytes(WEIGHTS)
+    );
 
     let (server, _folder, out) = setting();
     server.will(WEIGHTS, &[Act::Cut(9_000), Act::WrongRange]);
     server.fetch(&out).unwrap();
     assert_eq!(server.asked(WEIGHTS), [None, Some(9_000), None]);
-    assert_eq!(std::fs::read(out.join(WEIGHTS)).unwrap(), server.bytes(WEIGHTS));
+    assert_eq!(
+        std::fs::read(out.join(WEIGHTS)).unwrap(),
+        server.bytes(WEIGHTS)
+    );
 }
 
 #[test]
@@ -421,24 +463,47 @@ fn a_server_that_stays_away_leaves_what_came() {
     let (server, _folder, out) = setting();
     server.will(
         WEIGHTS,
-        &[Act::Cut(8_192), Act::Status(503), Act::Status(503), Act::Status(429)],
+        &[
+            Act::Cut(8_192),
+            Act::Status(503),
+            Act::Status(503),
+            Act::Status(429),
+        ],
     );
     let failure = server.fetch(&out).unwrap_err();
-    for words in ["model.safetensors does not come", "503", "8.00 KiB of", "fetch again"] {
-        assert!(failure.message.contains(words), "no {words:?} in: {failure}");
+    for words in [
+        "model.safetensors does not come",
+        "503",
+        "8.00 KiB of",
+        "fetch again",
+    ] {
+        assert!(
+            failure.message.contains(words),
+            "no {words:?} in: {failure}"
+        );
     }
     server.will(WEIGHTS, &[]);
     server.fetch(&out).unwrap();
-    assert_eq!(std::fs::read(out.join(WEIGHTS)).unwrap(), server.bytes(WEIGHTS));
+    assert_eq!(
+        std::fs::read(out.join(WEIGHTS)).unwrap(),
+        server.bytes(WEIGHTS)
+    );
 }
 
 #[test]
 fn refusals_say_what_to_do() {
     let (server, _folder, out) = setting();
-    for (status, words) in [(401, "Set HF_TOKEN"), (403, "accept its terms"), (404, "--revision main")] {
+    for (status, words) in [
+        (401, "Set HF_TOKEN"),
+        (403, "accept its terms"),
+        (404, "--revision main"),
+    ] {
         server.will("listing", &[Act::Status(status)]);
         let failure = server.fetch(&out).unwrap_err();
-        assert!(failure.message.contains(words), "no {words:?} in: {failure}");
+        assert!(
+            failure.message.contains(words),
+            "no {words:?} in: {failure}"
+        );
     }
     server.will("listing", &[Act::Status(500); 3]);
     let failure = server.fetch(&out).unwrap_err();
@@ -447,7 +512,10 @@ fn refusals_say_what_to_do() {
 
     server.state.lock().unwrap().checksums = false;
     let failure = server.fetch(&out).unwrap_err();
-    assert!(failure.message.contains("no size or checksum for"), "{failure}");
+    assert!(
+        failure.message.contains("no size or checksum for"),
+        "{failure}"
+    );
 }
 
 #[test]
@@ -455,13 +523,19 @@ fn the_token_goes_to_the_hub_and_nowhere_else() {
     let (server, folder, _) = setting();
     let request = server.request(folder.path());
     let hub = Hub::new(&request, &server.address, Some(" hf_secret \n")).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(hub.list(&Cancel::default())).unwrap();
     let asked = server.state.lock().unwrap().asked.clone();
     assert_eq!(asked[0].authorization.as_deref(), Some("Bearer hf_secret"));
     server.will("listing", &[Act::Status(401)]);
     let failure = runtime.block_on(hub.list(&Cancel::default())).unwrap_err();
-    assert!(failure.message.contains("HF_TOKEN does not open it"), "{failure}");
+    assert!(
+        failure.message.contains("HF_TOKEN does not open it"),
+        "{failure}"
+    );
     assert!(!failure.message.contains("hf_secret"), "{failure}");
     assert!(!format!("{:?}", hub.client).contains("hf_secret"));
 
@@ -482,10 +556,16 @@ fn other_peoples_folders_and_odd_names_are_refused() {
     let mut request = server.request(&out);
     request.repository = "someone/else".to_owned();
     let failure = fetch(&request, &Cancel::default(), &mut |_| ()).unwrap_err();
-    assert!(failure.message.contains("holds someone/babbler"), "{failure}");
+    assert!(
+        failure.message.contains("holds someone/babbler"),
+        "{failure}"
+    );
     for name in ["babbler", "a/b/c", "../x/y", "a/..", "a b/c", "/x"] {
         request.repository = name.to_owned();
-        assert!(fetch(&request, &Cancel::default(), &mut |_| ()).is_err(), "{name}");
+        assert!(
+            fetch(&request, &Cancel::default(), &mut |_| ()).is_err(),
+            "{name}"
+        );
     }
     request.repository = "a/b".to_owned();
     for endpoint in ["ftp://x", "hub", ""] {

@@ -129,7 +129,9 @@ impl Transfer<'_> {
         let range = range.and_then(|range| range.to_str().ok());
         if goes_on && !range.is_some_and(|range| range.starts_with(&format!("bytes {have}-"))) {
             remove(part)?;
-            return Ok(Err(Refusal::Again("another part came than was asked for".to_owned())));
+            return Ok(Err(Refusal::Again(
+                "another part came than was asked for".to_owned(),
+            )));
         }
         let mut to = open(part, goes_on)?;
         self.receive(file, part, &mut to, response).await
@@ -151,7 +153,9 @@ impl Transfer<'_> {
                     have += chunk.len() as u64;
                     if have > file.bytes {
                         remove(part)?;
-                        return Ok(Err(Refusal::Again("more came than the file has".to_owned())));
+                        return Ok(Err(Refusal::Again(
+                            "more came than the file has".to_owned(),
+                        )));
                     }
                     to.write_all(&chunk)
                         .map_err(|error| Failure::file(part, "written", &error))?;
