@@ -37,14 +37,17 @@ class Policy:
     text: str = ""
 
 
-def topic_names(topics, lang):
-    return [W.GROUPS[t[1:]][lang][0] if t[0] == "@" else W.TOPICS[t][lang][0] for t in topics]
+def topic_name(topic, lang):
+    return W.GROUPS[topic[1:]][lang][0] if topic[0] == "@" else W.TOPICS[topic][lang][0]
 
 
-def canonical(clause, lang):
-    """What the trace copies before it compares: `sale or promotion of tobacco`."""
-    acts = (" or " if lang == "en" else "或").join(W.ACTS[a][lang] for a in clause.acts)
-    topics = (" or " if lang == "en" else "或").join(topic_names(clause.topics, lang))
+def canonical(clause, lang, shown=()):
+    """What the trace copies before it compares: `sale or promotion of tobacco`. Acts and
+    topics that are `shown` carry a mark: `sale* or promotion of tobacco*`."""
+    mark = lambda key: "*" if key in shown else ""
+    either = " or " if lang == "en" else "或"
+    acts = either.join(W.ACTS[a][lang] + mark(a) for a in clause.acts)
+    topics = either.join(topic_name(t, lang) + mark(t) for t in clause.topics)
     if not topics:
         return acts
     return f"{acts} of {topics}" if lang == "en" else f"{topics}的{acts}"
@@ -210,7 +213,8 @@ def make_policy(rng, lang=None, held=False, easy=False):
             break
     grouped = rng.random() < 0.8 or severity
     if grouped:
-        order = sorted({c.level for c in clauses}, key=lambda l: (l != safe, l) if rng.random() < 0.2 else (l == safe, l))
+        safe_first = rng.random() < 0.2
+        order = sorted({c.level for c in clauses}, key=lambda l: ((l == safe) != safe_first, l))
         clauses = [c for l in order for c in clauses if c.level == l]
     style = 6 if severity and rng.random() < 0.7 else rng.choice([0, 0, 0, 1, 1, 1, 2, 2, 3, 4, 5, 7, 8, 8])
     if held and rng.random() < 0.5 and not (severity and style == 6):

@@ -76,7 +76,10 @@ def walk(p, c, case, why):
     if why and not met:
         on = any(not c.topics or t in c.topics or "@" + W.TOPICS[t]["group"] in c.topics for t, _ in case.statements)
         no += (", another act" if on else ", another topic") if en else ("，行为不同" if on else "，主题不同")
-    head = f"{c.id} {canonical(c, p.lang)}"
+    shown = {a for _, acts in case.statements for a in acts}
+    for topic, _ in case.statements:
+        shown |= {topic, "@" + W.TOPICS[topic]["group"]}
+    head = f"{c.id} {canonical(c, p.lang, shown)}"
     if c.condition:
         kind, flag = c.condition
         name = W.FLAGS[flag][p.lang][0]
@@ -105,7 +108,7 @@ def trace(p, case, effort):
         steps.append(f"{c.id} decides: {level}." if en else f"由{c.id}决定：{level}。")
     else:
         steps.append("No clause applies: safe." if en else "没有条款符合：合规。")
-    return (" " if en else "").join(steps)
+    return "\n".join(steps)
 
 
 def answer(p, case):

@@ -1,7 +1,9 @@
 """The generator keeps its promises. Plain Python: python3 -m unittest discover -s pebble"""
 
+import os
 import random
 import re
+import subprocess
 import sys
 import unittest
 from itertools import islice
@@ -46,6 +48,15 @@ class World(unittest.TestCase):
             for lang, held in act.get("held", {}).items():
                 used = act.get("post", {}).get(lang, []) + act.get("message", {}).get(lang, [])
                 self.assertFalse(set(held) & set(used), name)
+
+
+class Seeds(unittest.TestCase):
+    def test_a_seed_gives_the_same_in_every_process(self):
+        said = [
+            subprocess.run([sys.executable, str(Path(G.__file__)), "sample", "--seed", str(seed)], env=os.environ | {"PYTHONHASHSEED": h}, capture_output=True, check=True).stdout
+            for seed in range(4) for h in ("1", "2")
+        ]
+        self.assertEqual(said[::2], said[1::2])
 
 
 class Verdicts(unittest.TestCase):

@@ -18,12 +18,14 @@ SPECIAL = ["<|startoftext|>", "<|endoftext|>", "<|return|>", "<|constrain|>", "<
 GLUE = ["You are ChatGPT, a large language model trained by OpenAI\\.", "Knowledge cutoff: 2024-06", "# Valid channels: analysis, commentary, final\\.", "Channel must be included for every message\\.",
         ", (?:direct use|price or contact|personal story)", "，(?:直接使用|价格或联系方式|个人经历)", "（[^（）\\s]{2,5}）", "内容：", " \\([a-z]+\\)",
         ": no\\.", ": applies, (?:violates|safe)\\.", ": applies,", ", unless", ", only if", ": given, so", ": absent, so", ", so", " applies, (?:violates|safe)\\.", " decides: (?:violates|safe)\\.", " decides:",
-        " No clause applies: safe\\.", " Precedence: (?:violations|safe) first\\.", " Precedence:", " (?:price or contact|personal story|direct use|bulk promotion|private data|fee scams|fake engagement|pyramid schemes|unwanted contact|fake documents|wildlife products)",
-        "：否。", "：符合，[违合]规。", "：符合，", "，除非", "，仅当", "：[有无]，(?:否。|符合，[违合]规。)", "决定：[违合]规。", "决定：", "优先级：(?:违规|例外)优先。", "优先级：", "没有条款符合：合规。", "价格或联系方式"]
-SPLIT = "|".join(GLUE) + r"|[的或]| ?[^\s\p{N}\p{P}\p{S}的或]+| ?\p{N}| ?[\p{P}\p{S}]|\s+"
+        "\nNo clause applies: safe\\.", "\nPrecedence: (?:violations|safe) first\\.", "\nPrecedence:", " (?:price or contact|personal story|direct use|bulk promotion|private data|fee scams|fake engagement|pyramid schemes|unwanted contact|fake documents|wildlife products)",
+        "：否。", "：符合，[违合]规。", "：符合，", "，除非", "，仅当", "：[有无]，(?:否。|符合，[违合]规。)", "决定：[违合]规。", "决定：", "\n优先级：(?:违规|例外)优先。", "\n优先级：", "\n没有条款符合：合规。", "价格或联系方式"]
+# A clause id falls into the same tokens wherever it stands: the space before it is apart.
+ID = r" (?=[A-Z]{1,2}-?\d|\d+\.\d|\d+[a-z]\b|§)"
+SPLIT = "|".join(GLUE + [ID]) + r"|[的或由]| ?[^\s\p{N}\p{P}\p{S}的或由]+| ?\p{N}| ?[\p{P}\p{S}]|\s+"
 
 
-def train_tokenizer(vocab_size, packs=5000, seed=7):
+def train_tokenizer(vocab_size, packs=3500, seed=7):
     tok = Tokenizer(models.BPE())
     tok.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(SPLIT), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
     tok.decoder = decoders.ByteLevel()

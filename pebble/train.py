@@ -11,7 +11,6 @@ import argparse
 import multiprocessing as mp
 import random
 import time
-from itertools import islice
 from pathlib import Path
 
 import torch
@@ -19,28 +18,49 @@ import torch.nn.functional as F
 from tokenizers import Tokenizer
 
 import generate as G
+from drill import Drill
 from model import Config, Pebble
 from policy import make_policy
 from tokens import Harmony, train_tokenizer
 
 
+DRILL_UNTIL = 0.07  # share of the run with many meaningless exercises; a few stay until the easy policies end
 EASY_UNTIL = 0.4  # share of the run that trains on easy policies
 QUANTISED_FROM = 0.5  # share of the run after which the experts are MXFP4 in the forward pass
 
 
-def encode(pack, harmony):
+LINE, JUDGES = -1, frozenset()  # the tokens of a line break, and of "applies" and "no", once the tokenizer is known
+FACTS_ONLY = 0.2  # share of packs with many cases whose replies stop behind the facts: three times as many texts for the same tokens
+HEAVY = 3.0  # weight of what a text shows and of whether a clause applies: few of a reply's tokens, and all else is copying
+
+
+def know(harmony):
+    global LINE, JUDGES
+    LINE = harmony.text("\n")[0]
+    said = [": no.", ": applies, violates.", ": applies, safe.", ": applies,", ": given, so", ": absent, so", "：否。", "：符合，违规。", "：符合，合规。", "：符合，"]
+    JUDGES = frozenset(t for s in said for t in harmony.text(s) if len(harmony.text(s)) == 1)
+
+
+def first_line(reply):
+    return next((k for k, t in enumerate(reply) if t == LINE), len(reply))
+
+
+def encode(pack, harmony, facts_only=False):
     cases = []
     for text, trace, final in pack["cases"]:
         ask = harmony.case(text)
         reply = harmony.reply(trace, final)
+        if facts_only:
+            reply = reply[: first_line(reply) + 1]
         cases.append((ask + reply[:-1], len(ask) - 1, reply))
     return harmony.prefix(pack["policy"], pack["effort"]), cases
 
 
 def collate(items):
-    """Flat tokens of several packs; the last reply token is only a target."""
+    """Flat tokens of several packs; the last reply token is only a target. The first line of a
+    trace, behind the three tokens that open its channel, weighs more."""
     tokens, positions, rows, targets = [], [], [], []
-    prefix, own, owner = [], [], []
+    prefix, own, owner, weights = [], [], [], []
     for b, (head, cases) in enumerate(items):
         prefix.append(range(len(tokens), len(tokens) + len(head)))
         tokens += head
@@ -50,6 +70,7 @@ def collate(items):
             owner.append(b)
             rows += range(len(tokens) + start, len(tokens) + len(ids))
             targets += reply
+            weights += [HEAVY if 3 <= k < first_line(reply) or t in JUDGES else 1.0 for k, t in enumerate(reply)]
             tokens += ids
             positions += range(len(head), len(head) + len(ids))
     pad = lambda rs: torch.tensor([list(r) + [len(tokens)] * (max(map(len, rs)) - len(r)) for r in rs])
@@ -59,7 +80,7 @@ def collate(items):
     halves = by_length[:cut], by_length[cut:]
     reply_of = [i for i, (_, _, r) in enumerate(c for _, cs in items for c in cs) for _ in r]
     return {"tokens": torch.tensor(tokens), "positions": torch.tensor(positions), "prefix": pad(prefix),
-            "own": [(pad([own[i] for i in half]), torch.tensor([owner[i] for i in half])) for half in halves if half], "rows": torch.tensor(rows), "targets": torch.tensor(targets), "reply_of": torch.tensor(reply_of)}
+            "own": [(pad([own[i] for i in half]), torch.tensor([owner[i] for i in half])) for half in halves if half], "rows": torch.tensor(rows), "targets": torch.tensor(targets), "weights": torch.tensor(weights), "reply_of": torch.tensor(reply_of)}
 
 
 def to_device(batch, device):
@@ -69,42 +90,17 @@ def to_device(batch, device):
 def produce(queue, tokenizer_path, seed, packs_a_step, progress):
     torch.set_num_threads(1)
     harmony = Harmony(Tokenizer.from_file(tokenizer_path))
+    know(harmony)
     stream = G.training_packs(seed, easy=lambda: progress.value < EASY_UNTIL)
+    drill, rng = Drill(harmony), random.Random(seed)
+
+    def facts():
+        p = make_policy(rng, easy=rng.random() < 0.5)
+        return encode(G.pack(p, G.pick_cases(p, rng, 12), rng, "low"), harmony, facts_only=True)
+
     while True:
-        queue.put([encode(p, harmony) for p in islice(stream, packs_a_step)])
-
-
-class Muon(torch.optim.Optimizer):
-    """Momentum, orthogonalised by Newton-Schulz; for matrices, experts each by itself."""
-
-    def __init__(self, params, lr, momentum=0.95):
-        super().__init__(params, {"lr": lr, "momentum": momentum})
-
-    @torch.no_grad()
-    def step(self):
-        for group in self.param_groups:
-            for p in group["params"]:
-                buf = self.state[p].setdefault("momentum", torch.zeros_like(p))
-                buf.lerp_(p.grad, 1 - group["momentum"])
-                g = p.grad.lerp(buf, group["momentum"])
-                x = g if g.ndim == 3 else g[None]
-                tall = x.shape[1] > x.shape[2]
-                x = x.transpose(1, 2) if tall else x
-                x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
-                for _ in range(4):
-                    a = x @ x.transpose(1, 2)
-                    x = 3.4445 * x + (-4.7750 * a + 2.0315 * a @ a) @ x
-                x = x.transpose(1, 2) if tall else x
-                scale = max(1, x.shape[1] / x.shape[2]) ** 0.5
-                p.mul_(1 - group["lr"] * 0.02)
-                p.add_(x.view_as(p), alpha=-group["lr"] * scale)
-
-
-def optimisers(model, muon_lr, adam_lr):
-    matrices = [p for n, p in model.layers.named_parameters() if p.ndim >= 2 and "bias" not in n and "router" not in n]
-    ids = {id(p) for p in matrices}
-    rest = [p for p in model.parameters() if id(p) not in ids]
-    return [Muon(matrices, muon_lr), torch.optim.AdamW(rest, lr=adam_lr, betas=(0.9, 0.97), weight_decay=0.0, foreach=True)]
+        share = 0.75 if progress.value < DRILL_UNTIL else 0.12 if progress.value < EASY_UNTIL else 0.0
+        queue.put([drill.item(rng) if rng.random() < share else facts() if rng.random() < FACTS_ONLY else encode(next(stream), harmony) for _ in range(packs_a_step)])
 
 
 @torch.no_grad()
@@ -129,8 +125,7 @@ def main():
     ap.add_argument("--minutes", type=float, default=70)
     ap.add_argument("--packs", type=int, default=8, help="packs a step")
     ap.add_argument("--seed", type=int, default=1)
-    ap.add_argument("--muon-lr", type=float, default=0.02)
-    ap.add_argument("--adam-lr", type=float, default=2e-3)
+    ap.add_argument("--rate", type=float, default=2e-3)
     ap.add_argument("--decay-from", type=float, default=0.4, help="share of the minutes after which the rate falls")
     ap.add_argument("--checkpoint-minutes", type=float, default=5)
     ap.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -141,16 +136,15 @@ def main():
     if not tok_path.exists():
         train_tokenizer(Config.vocab_size).save(str(tok_path))
     harmony = Harmony(Tokenizer.from_file(str(tok_path)))
+    know(harmony)
     model = Pebble(Config()).to(a.device)
-    opts = optimisers(model, a.muon_lr, a.adam_lr)
+    adam = torch.optim.AdamW(model.parameters(), lr=a.rate, betas=(0.9, 0.98), weight_decay=0.01, foreach=True)
     state = {"seconds": 0.0, "step": 0, "tokens": 0, "targets": 0}
     if ckpt_path.exists():
         saved = torch.load(ckpt_path, map_location=a.device, weights_only=False)
         model.load_state_dict(saved["model"])
-        for o, s in zip(opts, saved["opts"]):
-            o.load_state_dict(s)
+        adam.load_state_dict(saved["adam"])
         state = saved["state"]
-    rates = [a.muon_lr, a.adam_lr]
     print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f}M parameters, vocabulary {harmony.tok.get_vocab_size()}, {state}", flush=True)
 
     def items(seed, held):
@@ -161,7 +155,8 @@ def main():
             out.append(encode(G.pack(p, G.pick_cases(p, rng, 4, held), rng, "low"), harmony))
         return out
 
-    checks = {"seen": items(50_001, False), "held": items(50_002, True)}
+    drill, rng = Drill(harmony), random.Random(50_003)
+    checks = {"drill": [drill.item(rng) for _ in range(24)], "seen": items(50_001, False), "held": items(50_002, True)}
     share = mp.Value("d", state["seconds"] / (a.minutes * 60))
     queue = mp.Queue(maxsize=24)
     worker = mp.Process(target=produce, args=(queue, str(tok_path), a.seed * 1000 + state["step"], a.packs, share), daemon=True)
@@ -172,22 +167,20 @@ def main():
         batch = to_device(collate(queue.get(timeout=120)), a.device)  # a dead worker must not hang the run
         progress = share.value = state["seconds"] / budget
         factor = min(1, (state["step"] + 1) / 60) * min(1.0, max(0.02, (1 - progress) / (1 - a.decay_from)))
-        for o, r in zip(opts, rates):
-            for g in o.param_groups:
-                g["lr"] = r * factor
+        adam.param_groups[0]["lr"] = a.rate * factor
         model.quantise(progress >= QUANTISED_FROM)
         h, balance = model(batch)
-        loss = F.cross_entropy(model.lm_head(h[batch["rows"]]), batch["targets"])
-        (loss + 0.003 * balance).backward()
-        torch.nn.utils.clip_grad_norm_(opts[1].param_groups[0]["params"], 1.0)
-        for o in opts:
-            o.step()
-            o.zero_grad(set_to_none=True)
+        each = F.cross_entropy(model.lm_head(h[batch["rows"]]), batch["targets"], reduction="none")
+        loss = each.detach().mean()
+        ((each * batch["weights"]).sum() / batch["weights"].sum() + 0.003 * balance).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        adam.step()
+        adam.zero_grad(set_to_none=True)
         state["step"] += 1
         state["tokens"] += batch["tokens"].numel()
         state["targets"] += batch["targets"].numel()
         state["seconds"] = base + time.time() - begin
-        recent.append(float(loss.detach()))
+        recent.append(float(loss))
         recent_tokens += batch["tokens"].numel()
         if state["step"] % 25 == 0:
             now = time.time()
@@ -198,7 +191,7 @@ def main():
             model.quantise(True)
             figures = {k: exactness(model, v, a.device) for k, v in checks.items()}
             print("  whole replies " + ", ".join(f"{k} {e:.3f} (loss {l:.4f})" for k, (e, l) in figures.items()), flush=True)
-            torch.save({"model": model.state_dict(), "opts": [o.state_dict() for o in opts], "state": state}, ckpt_path.with_suffix(".new"))
+            torch.save({"model": model.state_dict(), "adam": adam.state_dict(), "state": state}, ckpt_path.with_suffix(".new"))
             ckpt_path.with_suffix(".new").replace(ckpt_path)
     worker.terminate()
 
