@@ -319,7 +319,7 @@ export const en = {
   modelFolder: 'Folder',
   modelFits: 'Fits this machine',
   modelDoesNotFit: 'Does not fit this machine',
-  memoryOf: (needed: string, available: string) => `${needed} of ${available} available`,
+  memoryOf: (needed: string, available: string) => `needs ${needed}, ${available} available`,
   memoryFree: (available: string, all: string) => `${available} of ${all} memory available`,
   memoryWeights: 'Weights',
   memoryPolicy: 'Policy',
