@@ -95,7 +95,7 @@ def produce(queue, tokenizer_path, seed, packs_a_step, progress):
     drill, rng = Drill(harmony), random.Random(seed)
 
     def facts():
-        p = make_policy(rng, easy=rng.random() < 0.5)
+        p = make_policy(rng, G.language(rng), easy=rng.random() < 0.5)
         return encode(G.pack(p, G.pick_cases(p, rng, 12), rng, "low"), harmony, facts_only=True)
 
     while True:
