@@ -410,6 +410,12 @@ const COMMANDS: &[(&str, &str)] = &[
     ("decide_host", "server allow"),
     ("import_preview", "import --preview"),
     ("import_suite", "import"),
+    ("models", "model list"),
+    ("model_info", "model info"),
+    ("fetch_model", "model fetch --endpoint"),
+    ("verify_model", "model verify"),
+    ("speed_test", "bench decode --model"),
+    ("cancel_model_task", "Ctrl-C"),
 ];
 
 #[test]

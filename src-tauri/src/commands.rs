@@ -5,10 +5,11 @@ use crate::host::Host;
 use domain::run::RunId;
 use studio::import::{Existing, ImportPreview, ImportReport, Plan, Reading};
 use studio::view::{
-    BundleProgress, EvaluateRequest, ExportRequest, Exported, Failure, FoundModel, PolicyAnalysis,
+    BundleProgress, CheckpointView, EvaluateRequest, ExportRequest, Exported, Failure,
+    FetchRequest, FetchedView, FoundModel, ModelProgress, ModelsView, PolicyAnalysis,
     PolicyDocument, Release, ReleaseView, RunEvent, RunSummary, RunView, SaveResult, ServerCheck,
-    ServerOptions, SignOff, SignOffRequest, SuiteEdit, SuiteSaved, TraceView, WorkspaceEvent,
-    WorkspaceView,
+    ServerOptions, SignOff, SignOffRequest, SpeedView, SuiteEdit, SuiteSaved, TraceView,
+    VerifiedView, WorkspaceEvent, WorkspaceView,
 };
 use tauri::ipc::{Channel, Invoke};
 use tauri::{AppHandle, Runtime, State};
@@ -53,6 +54,12 @@ pub fn handler<R: Runtime>() -> impl Fn(Invoke<R>) -> bool + Send + Sync + 'stat
         decide_host,
         import_preview,
         import_suite,
+        models,
+        model_info,
+        fetch_model,
+        verify_model,
+        speed_test,
+        cancel_model_task,
     ]
 }
 
@@ -337,6 +344,48 @@ async fn import_suite(
     studio
         .import_suite(file.into(), reading, plan, &policy, existing)
         .await
+}
+
+#[tauri::command]
+async fn models(host: State<'_, Host>) -> Reply<ModelsView> {
+    Ok(host.studio().await?.models_view())
+}
+
+#[tauri::command]
+async fn model_info(host: State<'_, Host>, id: String) -> Reply<CheckpointView> {
+    host.studio().await?.model_info(&id).await
+}
+
+/// Returns when the model is there; progress travels through `on_progress`.
+#[tauri::command]
+async fn fetch_model(
+    host: State<'_, Host>,
+    request: FetchRequest,
+    on_progress: Channel<ModelProgress>,
+) -> Reply<FetchedView> {
+    let studio = host.studio().await?;
+    studio.fetch_model(request, to_window(on_progress)).await
+}
+
+#[tauri::command]
+async fn verify_model(
+    host: State<'_, Host>,
+    id: String,
+    on_progress: Channel<ModelProgress>,
+) -> Reply<VerifiedView> {
+    let studio = host.studio().await?;
+    studio.verify_model(&id, to_window(on_progress)).await
+}
+
+#[tauri::command]
+async fn speed_test(host: State<'_, Host>, id: String) -> Reply<SpeedView> {
+    host.studio().await?.speed_test(&id).await
+}
+
+#[tauri::command]
+async fn cancel_model_task(host: State<'_, Host>) -> Reply<()> {
+    host.studio().await?.cancel_model_task();
+    Ok(())
 }
 
 /// A window that has been closed or reloaded no longer listens; that is not an error.

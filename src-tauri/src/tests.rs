@@ -319,3 +319,27 @@ fn without_a_workspace_the_window_asks_for_one() {
     let failure = page.call("workspace", json!({})).unwrap_err();
     assert_eq!(code(&failure), "input");
 }
+
+#[test]
+fn models_are_listed_described_and_verified() {
+    let page = page(|_| {});
+    let all = page.get("models", json!({}));
+    assert_eq!(all["installed"][0]["id"], "pebble");
+    assert!(all["machine"]["memory_total_bytes"].as_u64().unwrap() > 0);
+    let info = page.get("model_info", json!({ "id": "pebble" }));
+    assert_eq!(
+        (&info["layers"], &info["memory"]["fits"]),
+        (&json!(6), &json!(true))
+    );
+    let asked = json!({ "id": "pebble", "onProgress": "__CHANNEL__:9" });
+    assert_eq!(page.get("verify_model", asked)["faults"], json!([]));
+    // Refused before any network is touched.
+    let request = json!({ "repository": "nonsense", "revision": null, "endpoint": null });
+    let asked = json!({ "request": request, "onProgress": "__CHANNEL__:10" });
+    let failure = page.call("fetch_model", asked).unwrap_err();
+    assert!(
+        failure["message"].as_str().unwrap().contains("OWNER/MODEL"),
+        "{failure}"
+    );
+    page.get("cancel_model_task", json!({}));
+}

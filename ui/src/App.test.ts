@@ -108,3 +108,17 @@ it('edits a case in the inspector', async () => {
   );
   expect(screen.queryByTestId('case-inspector')).toBeNull();
 });
+
+it('shows the models, what fits, and one verified', async () => {
+  await open();
+  await fireEvent.keyDown(window, { key: 'm', ctrlKey: true });
+  const view = within(await screen.findByTestId('models-screen'));
+  await vi.waitFor(() => expect(view.getAllByTestId('model-entry')).toHaveLength(2));
+  expect((await view.findByTestId('model-memory')).dataset.fits).toBe('true');
+  await fireEvent.click(view.getByText('gpt-oss-safeguard-20b'));
+  await vi.waitFor(() => expect(view.getByTestId('model-memory').dataset.fits).toBe('false'));
+  await fireEvent.click(view.getByTestId('verify-model'));
+  const verified = await view.findByTestId('verified');
+  expect(verified.dataset.sound).toBe('false');
+  expect(verified.textContent).toContain('down_proj_blocks');
+});

@@ -13,6 +13,11 @@ import type {
   ImportPreview,
   ImportReading,
   ImportReport,
+  CheckpointView,
+  FetchRequest,
+  FetchedView,
+  ModelProgress,
+  ModelsView,
   PolicyAnalysis,
   PolicyDocument,
   Release,
@@ -26,9 +31,11 @@ import type {
   SignOffRequest,
   ServerCheck,
   ServerOptions,
+  SpeedView,
   SuiteEdit,
   SuiteSaved,
   TraceView,
+  VerifiedView,
   WorkspaceEvent,
   WorkspaceView,
 } from './lib/types';
@@ -136,3 +143,17 @@ export const importSuite = (
   policy: string,
   existing: ExistingSuite,
 ) => invoke<ImportReport>('import_suite', { file, reading, plan, policy, existing });
+export const models = () => invoke<ModelsView>('models');
+
+export const modelInfo = (id: string) => invoke<CheckpointView>('model_info', { id });
+
+/** Resolves when the model is there, whole; asking again goes on with a cut fetch. */
+export const fetchModel = (request: FetchRequest, onProgress: (step: ModelProgress) => void) =>
+  invoke<FetchedView>('fetch_model', { request, onProgress: channel(onProgress) });
+
+export const verifyModel = (id: string, onProgress: (step: ModelProgress) => void) =>
+  invoke<VerifiedView>('verify_model', { id, onProgress: channel(onProgress) });
+
+export const speedTest = (id: string) => invoke<SpeedView>('speed_test', { id });
+
+export const cancelModelTask = () => invoke<void>('cancel_model_task');

@@ -1,8 +1,8 @@
 //! `touchstone bundle` and `key`: what leaves the workspace, and what comes in.
 
 use crate::args::{
-    BundleCommand, BundleImportArgs, ExportArgs, KeyCommand, SignArgs, SignerArgs, VerifyArgs,
-    WithheldArgs,
+    BundleCommand, BundleImportArgs, BundleVerifyArgs, ExportArgs, KeyCommand, SignArgs,
+    SignerArgs, WithheldArgs,
 };
 use crate::progress::Line;
 use crate::{Ending, input, json, place, table};
@@ -96,7 +96,7 @@ async fn export_from(
     studio.export_bundle(request, |_| {}).await
 }
 
-async fn verify(args: VerifyArgs) -> Result<Ending, Failure> {
+async fn verify(args: BundleVerifyArgs) -> Result<Ending, Failure> {
     let here = absolute(Path::new("."))?;
     let request = VerifyRequest {
         file: text(&absolute(&args.file)?),
@@ -127,7 +127,7 @@ async fn verify(args: VerifyArgs) -> Result<Ending, Failure> {
 
 /// A model judges in a workspace; where none is given, in an empty one that is gone after.
 async fn rerun(
-    args: &VerifyArgs,
+    args: &BundleVerifyArgs,
     request: VerifyRequest,
     line: &mut Line,
 ) -> Result<BundleReport, Failure> {

@@ -6,6 +6,7 @@
 //! usage or input error, 130 interrupted.
 
 mod args;
+mod bench;
 mod bundle;
 mod check;
 mod fmt;
@@ -13,6 +14,7 @@ mod history;
 mod import;
 mod json;
 mod logits;
+mod model;
 mod place;
 mod progress;
 mod release;
@@ -88,6 +90,8 @@ async fn answer(command: Command) -> Result<Ending, Failure> {
         Command::Serve(args) => serve::serve(args).await?,
         Command::Server(command) => server::server(command).await?,
         Command::Models(args) => history::models(args).await?,
+        Command::Model(args) => return model::model(args.command).await,
+        Command::Bench(args) => bench::bench(args.command).await?,
         Command::Repair(args) => history::repair(args).await?,
         Command::Logits(args) => logits::logits(&args)?,
     }

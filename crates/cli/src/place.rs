@@ -38,6 +38,15 @@ pub fn root(place: &Place) -> Result<PathBuf, Failure> {
     workspace(place, None)
 }
 
+/// Where models are looked for: the workspace, or the current folder where there is none.
+pub fn root_or_here(place: &Place) -> Result<PathBuf, Failure> {
+    match (workspace(place, None), &place.workspace) {
+        (Ok(root), _) => Ok(root),
+        (Err(failure), Some(_)) => Err(failure),
+        (Err(_), None) => Ok(PathBuf::from(".")),
+    }
+}
+
 pub async fn open_subject(place: &Place, subject: &Subject) -> Result<Opened, Failure> {
     let named_file = Path::new(&subject.policy);
     let root = workspace(place, Some(named_file).filter(|path| path.is_file()))?;

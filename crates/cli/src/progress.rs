@@ -1,6 +1,8 @@
 //! Progress on standard error: one line that is written over, in a terminal only.
 
+use engine::gib;
 use std::io::{IsTerminal, Write};
+use std::time::{Duration, Instant};
 use studio::view::{Progress, RunEvent};
 
 pub struct Line {
@@ -53,6 +55,53 @@ impl Line {
         if self.shown {
             eprint!("\r\x1b[2K");
             self.shown = false;
+        }
+    }
+}
+
+/// Bytes of a long file operation, with the speed since it began.
+pub struct Bytes {
+    terminal: bool,
+    verb: &'static str,
+    started: Instant,
+    shown: Option<Instant>,
+    /// Bytes that were there when it began.
+    first: Option<u64>,
+}
+
+const REFRESH: Duration = Duration::from_millis(200);
+
+impl Bytes {
+    pub fn new(verb: &'static str) -> Bytes {
+        Bytes {
+            terminal: std::io::stderr().is_terminal(),
+            verb,
+            started: Instant::now(),
+            shown: None,
+            first: None,
+        }
+    }
+
+    pub fn show(&mut self, done: u64, total: u64) {
+        let first = *self.first.get_or_insert(done);
+        if !self.terminal || self.shown.is_some_and(|at| at.elapsed() < REFRESH) {
+            return;
+        }
+        let per_s = (done - first.min(done)) as f64 / self.started.elapsed().as_secs_f64();
+        eprint!(
+            "\r\x1b[2K{} {} of {}, {}/s",
+            self.verb,
+            gib(done),
+            gib(total),
+            gib(per_s as u64)
+        );
+        let _ = std::io::stderr().flush();
+        self.shown = Some(Instant::now());
+    }
+
+    pub fn clear(&mut self) {
+        if self.shown.take().is_some() {
+            eprint!("\r\x1b[2K");
         }
     }
 }

@@ -240,4 +240,19 @@ impl Engine {
     ) -> Result<(), GenerateError> {
         self.loaded.generate(prefix, next, cancel, on_event)
     }
+
+    /// Replies run to their bound, whatever the model says, for measuring.
+    pub(crate) fn run_to_the_bound(&mut self) {
+        self.loaded.run_to_the_bound();
+    }
+
+    /// Forgets the shared prefix of the last call, for measuring.
+    pub(crate) fn forget(&self) {
+        self.loaded.forget();
+    }
+
+    /// Replies that are under way at once.
+    pub(crate) fn batch_max(&self) -> u32 {
+        self.loaded.batch_max()
+    }
 }

@@ -14,7 +14,7 @@ use crate::config::{Config, Rope};
 use crate::linear::rows_of;
 use crate::simd::{Isa, Lanes, exp, exp_one, multiversion};
 
-const LANES: usize = 16;
+pub(crate) const LANES: usize = 16;
 
 /// Multiplications worth a task of their own.
 const GRAIN: usize = 1 << 18;
@@ -46,6 +46,13 @@ impl Kv {
     /// Positions held.
     pub fn len(&self) -> usize {
         self.len
+    }
+
+    /// Bytes of all layers' keys and values.
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> u64 {
+        let numbers = |layer: &LayerKv| layer.keys.len() + layer.values.len();
+        (self.layers.iter().map(numbers).sum::<usize>() * size_of::<f32>()) as u64
     }
 
     /// Forgets all positions from `len` on.

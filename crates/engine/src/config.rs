@@ -117,7 +117,7 @@ impl Config {
         Config::parse(&text).map_err(|why| LoadError(format!("{}: {why}", path.display())))
     }
 
-    fn parse(text: &str) -> Result<Config, String> {
+    pub(crate) fn parse(text: &str) -> Result<Config, String> {
         let value: serde_json::Value = serde_json::from_str(text)
             .map_err(|e| format!("is not JSON ({e}). Fetch the file again."))?;
         // The architecture first: another model's missing keys would only mislead.

@@ -2,7 +2,7 @@
 //! in which the rows of many replies and prompts go through the model together. A reply that
 //! ends makes room for the next request.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
@@ -10,7 +10,9 @@ use crate::attention::Kv;
 use crate::config::Config;
 use crate::draft::Draft;
 use crate::harmony::{self, Parser};
+use crate::machine::Machine;
 use crate::margin::Margin;
+use crate::memory;
 use crate::model::{CHUNK, Model, Part};
 use crate::sampling::Sampler;
 use crate::vocabulary::{Piece, Vocabulary};
@@ -22,7 +24,7 @@ use crate::{
 
 /// Replies under way at once. More share each pass over the weights; fewer let the first
 /// verdicts come sooner. A model that fits the processor's caches gains nothing from more.
-const ACTIVE_MAX: usize = 32;
+pub(crate) const ACTIVE_MAX: usize = 32;
 const ACTIVE_MAX_SMALL: usize = 16;
 const SMALL_BYTES: u64 = 64 << 20;
 
@@ -30,8 +32,18 @@ pub(crate) struct Loaded {
     model: Model,
     vocabulary: Vocabulary,
     active_max: usize,
+    ends: Ends,
     /// The last shared prefix; holding it is the right to generate.
     prefix: Mutex<Cached>,
+}
+
+/// When a reply ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ends {
+    /// Where the model ends it.
+    AsWritten,
+    /// At `tokens_max` alone.
+    AtTheBound,
 }
 
 struct Cached {
@@ -100,7 +112,9 @@ impl Step {
 pub(crate) fn load(dir: &Path) -> Result<(ModelInfo, Loaded), LoadError> {
     let config = Config::load(dir)?;
     let weights = Weights::open(dir)?;
-    let hashed = [dir.join("config.json"), dir.join("tokenizer.json")];
+    memory::check(&config, &weights, &Machine::here())
+        .map_err(|why| LoadError(format!("{}: {why}", dir.display())))?;
+    let hashed = digested(dir);
     // The vocabulary first, as its error is the better one where tokenizer.json is missing.
     let (vocabulary, model) = rayon::join(
         || Vocabulary::load(dir, config.vocab, &config.end_ids),
@@ -137,12 +151,35 @@ pub(crate) fn load(dir: &Path) -> Result<(ModelInfo, Loaded), LoadError> {
             model,
             vocabulary,
             active_max,
+            ends: Ends::AsWritten,
             prefix,
         },
     ))
 }
 
+/// The small files that a checkpoint's digest covers beside its weights.
+pub(crate) fn digested(dir: &Path) -> [PathBuf; 2] {
+    [dir.join("config.json"), dir.join("tokenizer.json")]
+}
+
 impl Loaded {
+    /// From now on replies run to their bound, whatever the model says: random weights
+    /// write no harmony, and a benchmark needs tokens all the same.
+    pub(crate) fn run_to_the_bound(&mut self) {
+        self.ends = Ends::AtTheBound;
+    }
+
+    pub(crate) fn batch_max(&self) -> u32 {
+        self.active_max as u32
+    }
+
+    /// Forgets the shared prefix of the last call.
+    pub(crate) fn forget(&self) {
+        let mut cached = self.prefix.lock().unwrap_or_else(PoisonError::into_inner);
+        cached.tokens.clear();
+        cached.kv.truncate(0);
+    }
+
     pub(crate) fn prompt_tokens(&self, prefix: &Prefix, user: &str) -> u32 {
         let prefix_tokens = harmony::prefix(&self.vocabulary, prefix);
         let user_tokens = harmony::user(&self.vocabulary, user);
@@ -390,11 +427,11 @@ impl Loaded {
         }
         let room = self.model.config.context - shared.len() - a.kv.len();
         let finish = match step.finish {
-            Some(finish) => Some(finish),
-            None if a.generated >= a.incoming.request.tokens_max || room == 0 => {
+            Some(finish) if self.ends == Ends::AsWritten => Some(finish),
+            Some(_) | None if a.generated >= a.incoming.request.tokens_max || room == 0 => {
                 Some(Finish::Length)
             }
-            None => None,
+            Some(_) | None => None,
         };
         a.pending.push(token);
         let Some(finish) = finish else {

@@ -3,22 +3,37 @@
 
 mod api;
 mod attention;
+pub mod bench;
+mod checkpoint;
 mod config;
 mod draft;
 mod generate;
 mod harmony;
+mod layout;
 mod linear;
+mod machine;
 mod margin;
+mod memory;
 mod model;
 mod moe;
 mod mxfp4;
+mod o200k;
 mod sampling;
 mod simd;
+mod synth;
 #[cfg(test)]
 mod testing;
+mod verify;
 mod vocabulary;
 mod weights;
 
 pub use api::*;
+pub use checkpoint::{Checkpoint, Shape, inspect};
 pub use harmony::system as system_block;
+pub use machine::{Machine, free_bytes};
+pub use memory::{MemoryPlan, Workload, gib};
 pub use model::last_logits;
+pub use synth::{Like, Synth, Synthesised, synth};
+pub use verify::{
+    Fault, FileDigest, MANIFEST, Manifest, ManifestFile, Verified, sha256_of, verify,
+};

@@ -34,10 +34,10 @@ impl Deref for Bytes {
 }
 
 #[derive(Debug, Clone, Deserialize)]
-struct Entry {
-    dtype: String,
-    shape: Vec<usize>,
-    data_offsets: [usize; 2],
+pub(crate) struct Entry {
+    pub(crate) dtype: String,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) data_offsets: [usize; 2],
 }
 
 struct Tensor {
@@ -106,6 +106,29 @@ impl Weights {
 
     pub fn has(&self, name: &str) -> bool {
         self.tensors.contains_key(name)
+    }
+
+    /// Name, type and shape of every tensor.
+    #[cfg(test)]
+    pub(crate) fn tensors(&self) -> impl Iterator<Item = (&str, &str, &[usize])> {
+        self.tensors
+            .iter()
+            .map(|(name, t)| (name.as_str(), t.dtype.as_str(), &t.shape[..]))
+    }
+
+    /// Name, type and bytes of every tensor.
+    pub(crate) fn sizes(&self) -> impl Iterator<Item = (&str, &str, u64)> {
+        self.tensors
+            .iter()
+            .map(|(name, t)| (name.as_str(), t.dtype.as_str(), t.range.len() as u64))
+    }
+
+    pub(crate) fn dtype(&self, name: &str) -> Option<&str> {
+        Some(self.tensors.get(name)?.dtype.as_str())
+    }
+
+    pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().map(|(path, _)| path.as_path())
     }
 
     /// Bytes of all tensors.
@@ -226,7 +249,8 @@ fn widen(dtype: &str, bytes: &[u8]) -> Vec<f32> {
     }
 }
 
-fn files(dir: &Path) -> Result<Vec<PathBuf>, LoadError> {
+/// The weight files of a checkpoint's folder.
+pub(crate) fn files(dir: &Path) -> Result<Vec<PathBuf>, LoadError> {
     let index = dir.join("model.safetensors.index.json");
     if index.exists() {
         let text = std::fs::read_to_string(&index);
@@ -262,7 +286,7 @@ fn files(dir: &Path) -> Result<Vec<PathBuf>, LoadError> {
 }
 
 /// The tensors of a file, and where their data begins.
-fn header(bytes: &[u8]) -> Result<(BTreeMap<String, Entry>, usize), String> {
+pub(crate) fn header(bytes: &[u8]) -> Result<(BTreeMap<String, Entry>, usize), String> {
     if bytes.starts_with(b"version https://git-lfs") {
         return Err("is a Git LFS pointer, not the weights. Run `git lfs pull`.".to_owned());
     }
@@ -292,7 +316,11 @@ fn header(bytes: &[u8]) -> Result<(BTreeMap<String, Entry>, usize), String> {
 }
 
 /// Where an entry's bytes lie in the file.
-fn check_range(entry: &Entry, data: usize, length: usize) -> Result<Range<usize>, String> {
+pub(crate) fn check_range(
+    entry: &Entry,
+    data: usize,
+    length: usize,
+) -> Result<Range<usize>, String> {
     let [start, end] = entry.data_offsets;
     let width = match entry.dtype.as_str() {
         "U8" | "I8" | "BOOL" | "F8_E4M3" | "F8_E5M2" | "F8_E8M0" => 1,
@@ -320,13 +348,13 @@ fn check_range(entry: &Entry, data: usize, length: usize) -> Result<Range<usize>
     }
 }
 
-fn file_name(path: &Path) -> String {
+pub(crate) fn file_name(path: &Path) -> String {
     path.file_name()
         .unwrap_or_default()
         .to_string_lossy()
         .into_owned()
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }

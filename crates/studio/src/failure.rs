@@ -19,6 +19,13 @@ impl Failure {
         }
     }
 
+    pub(crate) fn cancelled() -> Failure {
+        Failure {
+            code: Code::Cancelled,
+            message: "Cancelled.".to_owned(),
+        }
+    }
+
     pub(crate) fn internal(message: impl Into<String>) -> Failure {
         Failure {
             code: Code::Internal,

@@ -2,18 +2,21 @@
 //! evaluate a policy over its suite, compare runs, keep files safe.
 
 mod bundles;
+pub mod checkpoints;
 mod classify;
 mod compare;
 mod documents;
 mod drafts;
 mod evaluate;
 mod failure;
+pub mod fetch;
 mod files;
 mod format;
 mod gates;
 mod history;
 pub mod import;
 pub mod judge;
+mod model_tasks;
 mod models;
 mod order;
 mod releases;

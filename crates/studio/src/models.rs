@@ -6,11 +6,15 @@
 //! `pebble` and `fixtures/pebble` beside the executable and in the folders above it;
 //! `fixtures/pebble` of the current folder.
 //!
+//! Listed are Pebble, the configured model, and the checkpoints of `models/` in the workspace,
+//! of the folder of fetched models, and of the hub's cache.
+//!
 //! The model that judges is the first of these that is given: the host's option, the
 //! choice stored by `select` in `.touchstone/model`, `model` of touchstone.toml, Pebble.
 //! An address, `http://host:port/v1#model`, stands for a model on a server; it is reached
 //! when it is needed first, and again after a while or when it left cases without an answer.
 
+use crate::fetch::{UNFINISHED, Unfinished, models_folder};
 use crate::judge::Judge;
 use crate::servers::{self, Servers};
 use crate::view::{Failure, ModelView};
@@ -29,12 +33,12 @@ const CONNECTION_MAX: Duration = Duration::from_secs(600);
 
 /// A folder that looks like a checkpoint, or an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Found {
-    id: String,
+pub(crate) struct Found {
+    pub id: String,
     /// Of an address, the address itself.
-    path: PathBuf,
-    demonstration: bool,
-    remote: bool,
+    pub path: PathBuf,
+    pub demonstration: bool,
+    pub remote: bool,
 }
 
 /// The model that judges, on its way into memory or there.
@@ -120,10 +124,12 @@ impl Models {
         let slot = self.lock().clone();
         let mut found: Vec<Found> = Vec::new();
         let ids = [Some(PEBBLE.to_owned()), self.configured.clone()];
-        let others = folders(&self.root)
+        let elsewhere = folders(&models_folder()).into_iter().chain(cached());
+        let ids = ids
             .into_iter()
-            .chain(self.servers.addresses());
-        for id in ids.into_iter().flatten().chain(others) {
+            .flatten()
+            .chain(folders(&self.root.join("models")));
+        for id in ids.chain(elsewhere).chain(self.servers.addresses()) {
             found.extend(find(&self.root, &id).ok());
         }
         found.extend(slot.as_ref().ok().map(|slot| slot.found.clone()));
@@ -316,7 +322,7 @@ fn choice_path(root: &Path) -> PathBuf {
     root.join(crate::DATA).join("model")
 }
 
-fn find(root: &Path, id: &str) -> Result<Found, String> {
+pub(crate) fn find(root: &Path, id: &str) -> Result<Found, String> {
     if id == PEBBLE {
         let places = pebble_places(root);
         let path = places.iter().find(|path| is_checkpoint(path));
@@ -337,7 +343,12 @@ fn find(root: &Path, id: &str) -> Result<Found, String> {
             remote: true,
         });
     }
-    let path = root.join(id);
+    let mut path = root.join(id);
+    // A fetched model may be named without its folder.
+    let fetched = models_folder().join(id);
+    if !is_checkpoint(&path) && is_checkpoint(&fetched) {
+        path = fetched;
+    }
     if !is_checkpoint(&path) {
         return Err(format!(
             "{} is no model: a folder with config.json and *.safetensors is needed. Choose another.",
@@ -391,9 +402,9 @@ fn pebble_places(root: &Path) -> Vec<PathBuf> {
     places
 }
 
-/// Folders of `models/` in the workspace.
-fn folders(root: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(root.join("models"));
+/// Paths of what lies in a folder of models.
+fn folders(models: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(models);
     let mut ids: Vec<String> = entries
         .into_iter()
         .flatten()
@@ -402,6 +413,42 @@ fn folders(root: &Path) -> Vec<String> {
         .collect();
     ids.sort();
     ids
+}
+
+/// Checkpoints of our architecture that others fetched into the hub's cache.
+fn cached() -> Vec<String> {
+    let below = |path: &Path| folders(path).into_iter().map(PathBuf::from);
+    let cache = hf_hub::Cache::from_env();
+    below(cache.path())
+        .filter(|repo| {
+            repo.file_name()
+                .is_some_and(|name| name.to_string_lossy().starts_with("models--"))
+        })
+        .flat_map(|repo| folders(&repo.join("snapshots")))
+        .filter(|snapshot| {
+            let config = std::fs::read_to_string(Path::new(snapshot).join("config.json"));
+            config.is_ok_and(|text| text.contains("\"gpt_oss\""))
+        })
+        .collect()
+}
+
+/// Folders of models whose fetch is not complete, with what was asked for and the bytes
+/// that came.
+pub(crate) fn unfinished() -> Vec<(PathBuf, Unfinished, u64)> {
+    let mut found = Vec::new();
+    for folder in folders(&models_folder()) {
+        let folder = PathBuf::from(folder);
+        let note = std::fs::read(folder.join(UNFINISHED)).unwrap_or_default();
+        if let Ok(note) = serde_json::from_slice::<Unfinished>(&note) {
+            let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+            let sizes = entries
+                .filter(|entry| entry.file_name() != UNFINISHED)
+                .filter_map(|entry| Some(entry.metadata().ok()?.len()));
+            let came = sizes.sum();
+            found.push((folder, note, came));
+        }
+    }
+    found
 }
 
 fn weights(path: &Path) -> impl Iterator<Item = PathBuf> {
@@ -417,7 +464,8 @@ fn weights(path: &Path) -> impl Iterator<Item = PathBuf> {
 }
 
 fn is_checkpoint(path: &Path) -> bool {
-    path.join("config.json").is_file() && weights(path).next().is_some()
+    let complete = !path.join(UNFINISHED).exists();
+    complete && path.join("config.json").is_file() && weights(path).next().is_some()
 }
 
 fn view(found: &Found, state: Option<&State>) -> ModelView {
@@ -461,10 +509,22 @@ fn view(found: &Found, state: Option<&State>) -> ModelView {
             view.context_tokens = configured_context(&found.path).unwrap_or(0);
         }
     }
+    if let Some(name) = name_in_cache(&found.path) {
+        view.name = name;
+    }
     if let Some(State::Failed(message)) = state {
         view.problem = Some(message.clone());
     }
     view
+}
+
+/// In the hub's cache a folder is named by its commit, and the model by the folder above:
+/// models--OWNER--MODEL/snapshots/COMMIT.
+fn name_in_cache(path: &Path) -> Option<String> {
+    let snapshots = path.parent()?;
+    let repository = snapshots.parent()?.file_name()?.to_str()?;
+    let name = repository.strip_prefix("models--")?.replace("--", "/");
+    snapshots.ends_with("snapshots").then_some(name)
 }
 
 /// What config.json says before the model is loaded.
@@ -472,4 +532,20 @@ fn configured_context(path: &Path) -> Option<u32> {
     let text = std::fs::read_to_string(path.join("config.json")).ok()?;
     let config: serde_json::Value = serde_json::from_str(&text).ok()?;
     u32::try_from(config.get("max_position_embeddings")?.as_u64()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_in_the_hubs_cache_has_its_own_name() {
+        let name = |path: &str| name_in_cache(Path::new(path));
+        assert_eq!(
+            name("hub/models--openai--gpt-oss-20b/snapshots/c0ffee").as_deref(),
+            Some("openai/gpt-oss-20b")
+        );
+        assert_eq!(name("hub/models--a--b/other/c0ffee"), None);
+        assert_eq!(name("models/pebble"), None);
+    }
 }

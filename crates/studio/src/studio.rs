@@ -1,6 +1,7 @@
 //! An open workspace and the state that its calls share.
 
 use crate::judge::Judge;
+use crate::model_tasks::ModelTask;
 use crate::models::Models;
 use crate::servers::{Outside, Servers};
 use crate::turns::Turns;
@@ -37,6 +38,7 @@ struct Inner {
     models: Models,
     servers: Arc<Servers>,
     turns: Turns,
+    model_task: ModelTask,
     /// The case whose trace is streamed.
     watched: Mutex<Option<String>>,
     known: Arc<Known>,
@@ -132,6 +134,7 @@ impl Studio {
                 models,
                 servers,
                 turns: Turns::default(),
+                model_task: ModelTask::default(),
                 watched: Mutex::default(),
                 saving: Mutex::default(),
             }),
@@ -218,6 +221,7 @@ impl Studio {
     /// Stops what runs and closes the database in good order.
     pub async fn close(&self) {
         self.cancel();
+        self.cancel_model_task();
         let _idle = self.inner.turns.idle().await;
         self.inner.store.close().await;
     }
@@ -232,6 +236,10 @@ impl Studio {
 
     pub(crate) fn servers_outside(&self) -> &Servers {
         &self.inner.servers
+    }
+
+    pub(crate) fn model_task(&self) -> &ModelTask {
+        &self.inner.model_task
     }
 
     pub(crate) fn turns(&self) -> &Turns {

@@ -4,7 +4,13 @@
 //! since the Unix epoch (`_at_ms`) or durations (`_ms`).
 
 mod bundle;
+mod checkpoint;
 mod release;
+
+pub use checkpoint::{
+    CheckpointView, FaultView, FetchRequest, FetchedView, FormatBytes, MachineView, MemoryView,
+    ModelProgress, ModelsView, SpeedView, UnfinishedView, VerifiedView,
+};
 
 use domain::case::Case;
 use domain::diff::{ChangedLines, DiffPart};

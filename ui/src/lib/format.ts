@@ -40,6 +40,20 @@ export function count(value: number): string {
   return Math.round(value).toLocaleString(i18n.tag);
 }
 
+const BYTE_UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+
+/** Sizes in binary units, as the system's tools give them: `12.8 GiB`. */
+export function bytes(value: number): string {
+  let unit = 0;
+  let size = value;
+  while (size >= 1024 && unit < BYTE_UNITS.length - 1) {
+    size /= 1024;
+    unit += 1;
+  }
+  const digits = unit === 0 || size >= 100 ? 0 : size >= 10 ? 1 : 2;
+  return `${size.toFixed(digits)} ${BYTE_UNITS[unit]}`;
+}
+
 export function shortHash(hash: string): string {
   return hash.slice(0, 7);
 }

@@ -120,6 +120,14 @@ export const commands: readonly Command[] = [
     run: (studio) => void studio.importCases(),
   },
   {
+    id: 'models',
+    title: (m) => m.manageModels,
+    group: 'groupGeneral',
+    keys: 'Ctrl+M',
+    enabled: (studio) => studio.workspace !== null,
+    run: (studio) => (studio.overlay = 'models'),
+  },
+  {
     id: 'open-folder',
     title: (m) => m.openFolder,
     group: 'groupGeneral',

@@ -17,6 +17,7 @@ import type {
 } from '../lib/types';
 import { i18n } from '../messages/index.svelte';
 import { Importing } from './importing.svelte';
+import { Models } from './models.svelte';
 import { notices } from './notices.svelte';
 import { PolicyTab } from './policy.svelte';
 import type { Screen } from './screens';
@@ -33,7 +34,15 @@ export type EditorHandle = {
 };
 
 export type Overlay =
-  'palette' | 'shortcuts' | 'history' | 'new-policy' | 'conflict' | 'servers' | 'import' | null;
+  | 'palette'
+  | 'shortcuts'
+  | 'history'
+  | 'new-policy'
+  | 'conflict'
+  | 'servers'
+  | 'import'
+  | 'models'
+  | null;
 
 export class Studio {
   workspace = $state.raw<WorkspaceView | null>(null);
@@ -49,6 +58,7 @@ export class Studio {
   editing = $state.raw<{ item: Case; isNew: boolean } | null>(null);
   importing = $state.raw<Importing | null>(null);
   editor: EditorHandle | null = null;
+  readonly models = new Models();
 
   readonly tab = $derived(
     this.activeName === null ? null : (this.tabs.get(this.activeName) ?? null),

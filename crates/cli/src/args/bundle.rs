@@ -11,7 +11,7 @@ pub enum BundleCommand {
     Export(ExportArgs),
     /// Check a bundle: whole, unchanged, in force, signed by whom; exit status 1 where it does
     /// not hold
-    Verify(VerifyArgs),
+    Verify(BundleVerifyArgs),
     /// Add a signature to a bundle
     Sign(SignArgs),
     /// Bring a bundle's policy, suite and run into a workspace
@@ -74,7 +74,7 @@ pub struct SignerArgs {
 }
 
 #[derive(Args)]
-pub struct VerifyArgs {
+pub struct BundleVerifyArgs {
     /// The bundle
     #[arg(value_name = "FILE")]
     pub file: PathBuf,

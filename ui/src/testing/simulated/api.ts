@@ -45,9 +45,19 @@ import {
 } from './judge';
 import { releaseViewOf } from './release';
 import { importPreview, importSuite, pickFile } from './importing';
+import {
+  cancelModelTask,
+  fetchModel,
+  installed,
+  modelInfo,
+  models,
+  speedTest,
+  verifyModel,
+} from './models';
 import type { SamplePolicy } from './samples';
 import { beginRun, fail, simulation, type Going, type Run } from './simulation';
 
+export { cancelModelTask, fetchModel, modelInfo, models, speedTest, verifyModel };
 export { simulation };
 
 const root = '/srv/marketplace';
@@ -145,34 +155,7 @@ export async function workspace(): Promise<WorkspaceView> {
       suite_file: `fixtures/${name}.jsonl`,
       cases: cases.length,
     })),
-    models: [
-      {
-        id: 'pebble',
-        name: 'Pebble',
-        demonstration: true,
-        path: 'fixtures/pebble',
-        digest: hash('pebble'),
-        device: 'cpu',
-        bytes: 14_200_000,
-        context_tokens: 4096,
-        problem: null,
-        server: null,
-      },
-      {
-        id: '/models/gpt-oss-safeguard-20b',
-        name: 'gpt-oss-safeguard-20b',
-        demonstration: false,
-        path: '/models/gpt-oss-safeguard-20b',
-        digest: hash('20b'),
-        device: 'cpu',
-        bytes: 13_800_000_000,
-        context_tokens: 131_072,
-        problem:
-          'model-00002-of-00003.safetensors is 1.2 GB shorter than its header says. Download it again.',
-        server: null,
-      },
-      ...simulation.servers.map(serverModel),
-    ],
+    models: [...installed(), ...simulation.servers.map(serverModel)],
     model: simulation.model,
     problems: [],
   });
@@ -603,4 +586,10 @@ export { importPreview, importSuite, pickFile };
   decideHost,
   importPreview,
   importSuite,
+  models,
+  modelInfo,
+  fetchModel,
+  verifyModel,
+  speedTest,
+  cancelModelTask,
 }) satisfies typeof real;

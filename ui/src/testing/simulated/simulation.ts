@@ -7,6 +7,7 @@ import type {
   GateResult,
   Problem,
   Release,
+  FetchRequest,
   RunEvent,
   RunId,
   RunSummary,
@@ -49,6 +50,11 @@ class Simulation {
   /** What the person picks when asked for a file. */
   file: string | null = null;
   going: Going | null = null;
+  /** Steps in which a model is fetched, verified or measured. */
+  modelSteps = Number(query.get('steps') ?? 40);
+  modelCancelled = false;
+  fetched: string[] = [];
+  unfinished: FetchRequest[] = [];
   watching: string | null = null;
   tell: (event: WorkspaceEvent) => void = () => undefined;
 
@@ -71,6 +77,9 @@ class Simulation {
     this.unreadable = null;
     this.badDatabase = false;
     this.file = null;
+    this.modelSteps = 3;
+    this.fetched = [];
+    this.unfinished = [];
     seedHistory();
   }
 
