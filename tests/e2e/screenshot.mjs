@@ -20,11 +20,11 @@ async function pictures(name) {
 }
 
 try {
-  await openPolicy(window, 'harassment');
+  await openPolicy(window, 'tobacco');
   await finished(window);
-  await caretInLine(window, 'H2.a ');
+  await caretInLine(window, 'T1 ');
   await window.chord('\uE00A', 'l');
-  await window.write('H2.a Threats to hurt an animal.\n');
+  await window.write('T1 Offers to sell, trade or ship vaping products.\n');
   await until('flips', async () => {
     return Number(await window.attribute('[data-testid=flips-count]', 'data-count')) > 0;
   }, 120_000);
