@@ -1,15 +1,16 @@
 //! The window's commands: each is one call into the studio. Arguments and results are
 //! `studio::view` types, every error is a `Failure`.
 
+mod models;
+mod servers;
+
 use crate::host::Host;
 use domain::run::RunId;
 use studio::import::{Existing, ImportPreview, ImportReport, Plan, Reading};
 use studio::view::{
-    BundleProgress, CheckpointView, EvaluateRequest, ExportRequest, Exported, Failure,
-    FetchRequest, FetchedView, FoundModel, ModelProgress, ModelsView, PolicyAnalysis,
-    PolicyDocument, Release, ReleaseView, RunEvent, RunSummary, RunView, SaveResult, ServerCheck,
-    ServerOptions, SignOff, SignOffRequest, SpeedView, SuiteEdit, SuiteSaved, TraceView,
-    VerifiedView, WorkspaceEvent, WorkspaceView,
+    BundleProgress, EvaluateRequest, ExportRequest, Exported, Failure, PolicyAnalysis,
+    PolicyDocument, Release, ReleaseView, RunEvent, RunSummary, RunView, SaveResult, SignOff,
+    SignOffRequest, SuiteEdit, SuiteSaved, TraceView, WorkspaceEvent, WorkspaceView,
 };
 use tauri::ipc::{Channel, Invoke};
 use tauri::{AppHandle, Runtime, State};
@@ -46,20 +47,20 @@ pub fn handler<R: Runtime>() -> impl Fn(Invoke<R>) -> bool + Send + Sync + 'stat
         pick_folder,
         pick_file,
         pick_target,
-        add_server,
-        remove_server,
-        server_models,
-        test_server,
-        set_server_key,
-        decide_host,
+        servers::add_server,
+        servers::remove_server,
+        servers::server_models,
+        servers::test_server,
+        servers::set_server_key,
+        servers::decide_host,
         import_preview,
         import_suite,
-        models,
-        model_info,
-        fetch_model,
-        verify_model,
-        speed_test,
-        cancel_model_task,
+        models::models,
+        models::model_info,
+        models::fetch_model,
+        models::verify_model,
+        models::speed_test,
+        models::cancel_model_task,
     ]
 }
 
@@ -237,58 +238,6 @@ async fn watch(host: State<'_, Host>, on_event: Channel<WorkspaceEvent>) -> Repl
     host.watch(to_window(on_event)).await
 }
 
-#[tauri::command]
-async fn add_server(
-    host: State<'_, Host>,
-    address: String,
-    options: ServerOptions,
-) -> Reply<WorkspaceView> {
-    let studio = host.studio().await?;
-    studio.add_server(&address, &options).await?;
-    studio.workspace().await
-}
-
-#[tauri::command]
-async fn remove_server(host: State<'_, Host>, address: String) -> Reply<WorkspaceView> {
-    let studio = host.studio().await?;
-    studio.remove_server(&address).await?;
-    studio.workspace().await
-}
-
-#[tauri::command]
-async fn server_models(host: State<'_, Host>, address: String) -> Reply<Vec<FoundModel>> {
-    host.studio().await?.server_models(&address).await
-}
-
-#[tauri::command]
-async fn test_server(host: State<'_, Host>, address: String) -> Reply<ServerCheck> {
-    host.studio().await?.test_server(&address).await
-}
-
-/// Where the key is kept, in words; without one, the stored key is removed.
-#[tauri::command]
-async fn set_server_key(
-    host: State<'_, Host>,
-    address: String,
-    key: Option<String>,
-) -> Reply<String> {
-    let studio = host.studio().await?;
-    studio.set_server_key(&address, key.as_deref()).await
-}
-
-/// The person's answer to whether content may leave the machine for a host.
-#[tauri::command]
-async fn decide_host(
-    host: State<'_, Host>,
-    name: String,
-    allowed: bool,
-    plain_http: bool,
-) -> Reply<WorkspaceView> {
-    let studio = host.studio().await?;
-    studio.decide_host(&name, allowed, plain_http).await?;
-    studio.workspace().await
-}
-
 /// A folder that the person picks; absent when they thought better of it.
 #[tauri::command]
 async fn pick_folder<R: Runtime>(app: AppHandle<R>) -> Reply<Option<String>> {
@@ -344,48 +293,6 @@ async fn import_suite(
     studio
         .import_suite(file.into(), reading, plan, &policy, existing)
         .await
-}
-
-#[tauri::command]
-async fn models(host: State<'_, Host>) -> Reply<ModelsView> {
-    Ok(host.studio().await?.models_view())
-}
-
-#[tauri::command]
-async fn model_info(host: State<'_, Host>, id: String) -> Reply<CheckpointView> {
-    host.studio().await?.model_info(&id).await
-}
-
-/// Returns when the model is there; progress travels through `on_progress`.
-#[tauri::command]
-async fn fetch_model(
-    host: State<'_, Host>,
-    request: FetchRequest,
-    on_progress: Channel<ModelProgress>,
-) -> Reply<FetchedView> {
-    let studio = host.studio().await?;
-    studio.fetch_model(request, to_window(on_progress)).await
-}
-
-#[tauri::command]
-async fn verify_model(
-    host: State<'_, Host>,
-    id: String,
-    on_progress: Channel<ModelProgress>,
-) -> Reply<VerifiedView> {
-    let studio = host.studio().await?;
-    studio.verify_model(&id, to_window(on_progress)).await
-}
-
-#[tauri::command]
-async fn speed_test(host: State<'_, Host>, id: String) -> Reply<SpeedView> {
-    host.studio().await?.speed_test(&id).await
-}
-
-#[tauri::command]
-async fn cancel_model_task(host: State<'_, Host>) -> Reply<()> {
-    host.studio().await?.cancel_model_task();
-    Ok(())
 }
 
 /// A window that has been closed or reloaded no longer listens; that is not an error.

@@ -50,7 +50,7 @@ fn pebble_is_described_with_what_fits() {
     assert_eq!(info["memory"]["fits"], true);
     let text = touchstone(&folder, &["model", "info", "pebble"]);
     let text = String::from_utf8(text.stdout).unwrap();
-    for words in ["1.95 million", "MXFP4", "Memory for a policy", "It fits"] {
+    for words in ["2.24 million", "MXFP4", "Memory for a policy", "It fits"] {
         assert!(text.contains(words), "no {words:?} in: {text}");
     }
 }

@@ -40,6 +40,11 @@ pub fn line_schema() -> Value {
         "language": text("BCP 47, such as en or zh-Hans."),
         "note": text("For people."),
         "owner": text("Who answers for the case."),
+        "annotations": {
+            "type": ["object", "null"],
+            "additionalProperties": {"type": "string"},
+            "description": "What each annotator, or an older system, said: a verdict or a label, by name.",
+        },
     });
     debug_assert!(
         properties
