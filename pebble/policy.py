@@ -85,6 +85,7 @@ def word_clause(c, v, plainly=0.06):
             text = text + rng.choice([" about ", " of ", " on "]) + topic_phrase(c.topics, v) if en else rng.choice(["关于", "涉及"]) + topic_phrase(c.topics, v) + "的" + text
     if c.condition:
         text += condition_text(c, v)
+    text = " ".join(text.split()) if en else text
     return text[0].upper() + text[1:] if en else text
 
 
@@ -216,9 +217,9 @@ def make_policy(rng, lang=None, held=False, easy=False):
         safe_first = rng.random() < 0.2
         order = sorted({c.level for c in clauses}, key=lambda l: ((l == safe) != safe_first, l))
         clauses = [c for l in order for c in clauses if c.level == l]
-    style = 6 if severity and rng.random() < 0.7 else rng.choice([0, 0, 0, 1, 1, 1, 2, 2, 3, 4, 5, 7, 8, 8])
+    style = 6 if severity and rng.random() < 0.7 else rng.choice([0, 0, 0, 1, 1, 1, 2, 2, 3, 4, 5, 7, 8, 8, 10])
     if held and rng.random() < 0.5 and not (severity and style == 6):
-        style = rng.choice([9, 10])
+        style = 9  # T-3: an id that training never sees
     ids = clause_ids(style, [c.level for c in clauses], rng)
     v = Voice(rng, lang, False)
     clauses = [replace(c, id=i) for c, i in zip(clauses, ids)]
