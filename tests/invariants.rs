@@ -444,8 +444,11 @@ fn every_command_of_the_window_has_its_way_in_the_terminal() {
         COMMANDS.len(),
         "each command of the window is listed once"
     );
-    let arguments = fs::read_to_string(root().join("crates/cli/src/args.rs"));
-    let arguments = arguments.expect("the command line's arguments are readable");
+    let arguments: String = sources("crates/cli/src", &[".rs"])
+        .into_iter()
+        .filter(|file| file.path.contains("/args"))
+        .map(|file| file.text)
+        .collect();
     for (_, way) in COMMANDS {
         let known = |part: &str| arguments.to_lowercase().contains(&format!("{part}:"));
         let option = way.split(' ').find_map(|word| word.strip_prefix("--"));
