@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from tokenizers import Tokenizer
 
 import generate as G
+from export import load_published
 from drill import Drill
 from model import Config, Pebble
 from policy import make_policy
@@ -128,6 +129,7 @@ def main():
     ap.add_argument("--rate", type=float, default=2e-3)
     ap.add_argument("--decay-from", type=float, default=0.4, help="share of the minutes after which the rate falls")
     ap.add_argument("--checkpoint-minutes", type=float, default=5)
+    ap.add_argument("--start", type=Path, help="a published folder whose weights to begin with, where there is no checkpoint")
     ap.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     a = ap.parse_args()
     a.work.mkdir(parents=True, exist_ok=True)
@@ -145,6 +147,8 @@ def main():
         model.load_state_dict(saved["model"])
         adam.load_state_dict(saved["adam"])
         state = saved["state"]
+    elif a.start:
+        model.load_state_dict(load_published(a.start).to(a.device).state_dict())
     print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f}M parameters, vocabulary {harmony.tok.get_vocab_size()}, {state}", flush=True)
 
     def items(seed, held):

@@ -12,12 +12,13 @@ use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
 
-/// What the shipped weights reach, less a little: a guard against getting worse. The bars of
-/// the first version are 0.85, 0.85 and 0.80; these weights were trained for minutes only
-/// and miss them by far, as the model's own README says. Raise the guards with the weights.
-const SUITE_MIN: f64 = 0.35;
-const HELD_OUT_MIN: f64 = 0.28;
-const PAIRS_MIN: f64 = 0.08;
+/// The bar of the first version.
+const SUITE_MIN: f64 = 0.85;
+/// What the shipped weights reach, less a little: guards against getting worse. The bars of the
+/// first version are 0.85 and 0.80; these weights miss them, as their card says. Raise the
+/// guards with the weights.
+const HELD_OUT_MIN: f64 = 0.58;
+const PAIRS_MIN: f64 = 0.45;
 /// As the studio runs it.
 const TOKENS_MAX: u32 = 1024;
 

@@ -132,6 +132,10 @@ fn no_file_names_a_machine() {
 #[test]
 fn the_shell_stays_thin() {
     for file in sources("src-tauri/src", &[".rs"]) {
+        // Each command has its test: those may grow.
+        if file.path.ends_with("/tests.rs") {
+            continue;
+        }
         let lines = code(&file.text).lines().count();
         assert!(
             lines < 320,
