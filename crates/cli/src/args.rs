@@ -14,9 +14,7 @@ pub use model::{
     BenchArgs, BenchCommand, BenchCommon, DecodeArgs, FetchArgs, InfoArgs, LikeArg, ModelArgs,
     ModelCommand, PrefillArgs, RerunArgs, SynthArgs, VerifyArgs,
 };
-pub use server::{
-    AddServerArgs, HostArgs, KeyArgs, ListServersArgs, ReachServerArgs, ServerArgs, ServerCommand,
-};
+pub use server::{AddServerArgs, HostArgs, KeyArgs, ReachServerArgs, ServerArgs, ServerCommand};
 use std::net::IpAddr;
 use std::path::PathBuf;
 
