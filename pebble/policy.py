@@ -6,6 +6,7 @@ Makes a policy, renders it, and edits one clause of it. Judges nothing.
 import random
 from dataclasses import dataclass, replace
 
+import paraphrases
 import world as W
 from wording import Voice, plain
 
@@ -89,8 +90,31 @@ def word_clause(c, v, plainly=0.06):
     return text[0].upper() + text[1:] if en else text
 
 
+FREE = 11  # the style of ids that follow a made-up pattern
+MADE_UP = 0.35  # share of the policies in training whose ids follow such a pattern, and whose labels are not world.py's
+
+
+def free_ids(n, rng):
+    """Ids after a pattern made for this policy: AB-3, K-07, C12.b, 2.3.1. Never K-3, which is held out."""
+    while True:
+        letters = "".join(rng.sample("ABCDEFGHJKLMNPRSTUVW", rng.choice([0, 1, 1, 1, 2, 2])))
+        mark, zero, tail = rng.choice(["", "-", "-"]) if letters else rng.choice(["", "§"]), rng.choice([0, 0, 1]), rng.choice(["", "", ".a", ".1", "a"])
+        if (len(letters) == 1 and mark == "-" and not zero and not tail) or (not letters and not tail):
+            continue
+        k, sub, ids = rng.choice([1, 1, 2, 3, 7, 10, 21, 100]), 0, []
+        for _ in range(n):
+            number = f"{k:02d}" if zero else str(k)
+            ids.append(f"{letters}{mark}{number}" + {"": "", ".a": f".{'abcdefghijk'[sub]}", "a": "abcdefghijk"[sub], ".1": f".{sub + 1}"}[tail])
+            sub += 1
+            if not tail or rng.random() < 0.4:
+                k, sub = k + rng.choice([1, 1, 1, 2, 5]), 0
+        return ids
+
+
 def clause_ids(style, levels, rng):
     """Ids in one style, in order of appearance; levels group them into sections."""
+    if style == FREE:
+        return free_ids(len(levels), rng)
     letter = rng.choice("ABCDEFGHJKLMNPRSTUVW")
     sections, counts, ids, n = {}, {}, [], rng.choice([0, 0, 0, 2, 10])
     if style == 8:  # H1, H2.a, H2.b, H3: some clauses share a number
@@ -185,11 +209,24 @@ def choose_topics(rng):
     return list(base), W.TOPICS[base[0]]["kind"] != "message"
 
 
+def made_up_labels(lang, rng):
+    """Two labels that world.py does not list; the first stands for a violation."""
+    if rng.random() < 0.5:
+        return rng.choice(paraphrases.LABELS[lang])
+    parts = paraphrases.SYLLABLES[lang].split("|")
+    while True:
+        pair = tuple("".join(rng.sample(parts, rng.choice([2, 2, 3]))) for _ in range(2))
+        if pair[0] != pair[1] and not any(set(pair) & set(held) for held in W.LABELS["held"][lang]):
+            return pair
+
+
 def make_contract(lang, levels, rng, held):
     if any(l.startswith("SP") for l in levels):
         return {"output": "severity", "rule": rng.random() < 0.5}
     output = rng.choice(["label", "label", "label", "binary", "json"])
     labels = rng.choice(W.LABELS["held"][lang] if held and rng.random() < 0.3 else W.LABELS[lang])
+    if not held and rng.random() < MADE_UP:
+        labels = made_up_labels(lang, rng)
     return {"output": output, "violates": labels[0], "safe": labels[1], "rule": rng.random() < 0.6, "rule_ids": rng.random() < 0.6}
 
 
@@ -220,6 +257,8 @@ def make_policy(rng, lang=None, held=False, easy=False):
     style = 6 if severity and rng.random() < 0.7 else rng.choice([0, 0, 0, 1, 1, 1, 2, 2, 3, 4, 5, 7, 8, 8, 10])
     if held and rng.random() < 0.5 and not (severity and style == 6):
         style = 9  # T-3: an id that training never sees
+    if not held and rng.random() < MADE_UP and not (severity and style == 6):
+        style = FREE
     ids = clause_ids(style, [c.level for c in clauses], rng)
     v = Voice(rng, lang, False)
     clauses = [replace(c, id=i) for c, i in zip(clauses, ids)]
