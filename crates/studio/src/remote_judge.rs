@@ -61,6 +61,7 @@ fn server(identity: &Identity) -> Server {
         quantization: identity.quantization.clone(),
         api: match identity.api {
             Api::Chat => "chat",
+            Api::Responses => "responses",
             Api::Completions => "completions",
         }
         .to_owned(),
