@@ -109,7 +109,12 @@ impl Translator {
                 chunk
             }
             "error" => Chunk {
-                error: Some(event.error.or(event.message).unwrap_or_else(|| json!("it failed"))),
+                error: Some(
+                    event
+                        .error
+                        .or(event.message)
+                        .unwrap_or_else(|| json!("it failed")),
+                ),
                 ..Chunk::default()
             },
             _ => Chunk {
@@ -126,10 +131,13 @@ impl Translator {
         if is_reply {
             return Some(self.end(document));
         }
-        error.or(document.error).filter(|error| !error.is_null()).map(|error| Chunk {
-            error: Some(error),
-            ..Chunk::default()
-        })
+        error
+            .or(document.error)
+            .filter(|error| !error.is_null())
+            .map(|error| Chunk {
+                error: Some(error),
+                ..Chunk::default()
+            })
     }
 
     fn thought(&mut self, source: Source, delta: Option<Value>) -> Chunk {
@@ -146,7 +154,9 @@ impl Translator {
 
     /// The end of a reply; what did not come in pieces is taken from it whole.
     fn end(&mut self, document: Document) -> Chunk {
-        let incomplete = document.incomplete_details.and_then(|details| details.reason);
+        let incomplete = document
+            .incomplete_details
+            .and_then(|details| details.reason);
         let finish = match (document.status.as_deref(), incomplete.as_deref()) {
             (Some("completed"), _) => Some("stop".to_owned()),
             (_, Some("max_output_tokens" | "max_tokens")) => Some("length".to_owned()),
@@ -170,7 +180,12 @@ impl Translator {
                 }
                 "message" if !self.answered => {
                     for part in item.content.unwrap_or_default() {
-                        choices.extend(content(part.text, part.logprobs).choices.into_iter().flatten());
+                        choices.extend(
+                            content(part.text, part.logprobs)
+                                .choices
+                                .into_iter()
+                                .flatten(),
+                        );
                     }
                 }
                 _ => {}
@@ -244,11 +259,13 @@ mod tests {
     }
 
     const TOKEN: &str = r#"[{"token":"1","logprob":-0.1,"top_logprobs":[{"token":"1","logprob":-0.1},{"token":"0","logprob":-2.1}]}]"#;
-    const USAGE: &str = r#"{"input_tokens":7,"output_tokens":5,"input_tokens_details":{"cached_tokens":4}}"#;
+    const USAGE: &str =
+        r#"{"input_tokens":7,"output_tokens":5,"input_tokens_details":{"cached_tokens":4}}"#;
 
     #[test]
     fn a_stream_gives_reasoning_answer_margin_and_tokens() {
-        let answer = format!(r#"{{"type":"response.output_text.delta","delta":"1","logprobs":{TOKEN}}}"#);
+        let answer =
+            format!(r#"{{"type":"response.output_text.delta","delta":"1","logprobs":{TOKEN}}}"#);
         let end = format!(
             r#"{{"type":"response.completed","response":{{"model":"m","status":"completed","usage":{USAGE},
             "output":[{{"type":"reasoning","content":[{{"type":"reasoning_text","text":"R1 applies."}}]}},
@@ -265,12 +282,20 @@ mod tests {
         ])
         .unwrap();
         assert_eq!(
-            (reply.analysis.as_str(), reply.answer.as_deref(), &reply.finish),
+            (
+                reply.analysis.as_str(),
+                reply.answer.as_deref(),
+                &reply.finish
+            ),
             ("R1 applies.", Some("1"), &Finish::Stop)
         );
         assert!((reply.margin.unwrap() - 2.0).abs() < 1e-9);
         assert_eq!(
-            (reply.prompt_tokens, reply.reused_tokens, reply.generated_tokens),
+            (
+                reply.prompt_tokens,
+                reply.reused_tokens,
+                reply.generated_tokens
+            ),
             (7, 4, 5)
         );
     }
@@ -283,7 +308,10 @@ mod tests {
             end,
         ])
         .unwrap();
-        assert_eq!((summed.analysis.as_str(), summed.finish), ("in short", Finish::Length));
+        assert_eq!(
+            (summed.analysis.as_str(), summed.finish),
+            ("in short", Finish::Length)
+        );
         let whole = format!(
             r#"{{"object":"response","model":"m","status":"completed","output":[
             {{"type":"reasoning","summary":[{{"type":"summary_text","text":"R1"}}]}},
@@ -291,7 +319,11 @@ mod tests {
         );
         let whole = read(&[&whole]).unwrap();
         assert_eq!(
-            (whole.analysis.as_str(), whole.answer.as_deref(), whole.margin.is_some()),
+            (
+                whole.analysis.as_str(),
+                whole.answer.as_deref(),
+                whole.margin.is_some()
+            ),
             ("R1", Some("1"), true)
         );
     }

@@ -190,11 +190,16 @@ async fn responses_give_the_same_replies_and_the_same_faults() {
     .await;
     let client = over_responses(&server.url).await;
     assert_eq!(client.identity().answers_as.as_deref(), Some(MODEL));
-    let users = ["a", "cut", "b", "stop", "c", "html", "d", "other", "e", "huge", "f", "json"];
+    let users = [
+        "a", "cut", "b", "stop", "c", "html", "d", "other", "e", "huge", "f", "json",
+    ];
     let heard = generate(&client, &users).await;
     for index in (0..users.len()).step_by(2) {
         let (reply, chat) = (heard.reply(index), over_chat.reply(0));
-        assert_eq!((&reply.analysis, &reply.answer), (&chat.analysis, &chat.answer));
+        assert_eq!(
+            (&reply.analysis, &reply.answer),
+            (&chat.analysis, &chat.answer)
+        );
         assert_eq!((&reply.finish, reply.margin), (&chat.finish, chat.margin));
         let tokens = |r: &Reply| (r.prompt_tokens, r.reused_tokens, r.generated_tokens);
         assert_eq!(tokens(reply), tokens(chat));
@@ -212,7 +217,11 @@ async fn responses_give_the_same_replies_and_the_same_faults() {
         assert!(failure.contains(says), "{failure}");
     }
     let bodies = server.bodies();
-    assert!(bodies.iter().all(|body| body["store"] == false && body["instructions"] == "R1: no spam"));
+    assert!(
+        bodies
+            .iter()
+            .all(|body| body["store"] == false && body["instructions"] == "R1: no spam")
+    );
 }
 
 /// One faulty case among good ones: the good ones are answered, the faulty one says why.

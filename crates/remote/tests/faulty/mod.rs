@@ -205,7 +205,9 @@ async fn chat(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Strin
             says(answer_events(MODEL, &key, &format!("1 {key}"))),
             true,
         ),
-        Act::OtherModel(answer) => stream(running, says(answer_events("another", "", answer)), true),
+        Act::OtherModel(answer) => {
+            stream(running, says(answer_events("another", "", answer)), true)
+        }
         Act::After(pause, answer) => {
             tokio::time::sleep(pause).await;
             stream(running, says(answer_events(MODEL, "slow", answer)), true)
