@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Judges a suite by Hugging Face's own OpenAI-compatible server (`transformers serve`) with
-# Pebble's safetensors, and fails unless every case has an outcome. Not part of test.sh: torch
+# Pebble's safetensors, over chat and over responses, and fails unless every case has a verdict
+# and a trace. CASES bounds how many of the suite are asked. Not part of test.sh: torch
 # is large. PYTHON names a Python that has torch and transformers[serving] already; otherwise
 # they are installed into a temporary environment.
 set -euo pipefail
@@ -40,6 +41,20 @@ tokens = {t["id"]: t["content"] for t in json.loads((folder / "tokenizer.json").
     "pad_token": tokens[config["pad_token_id"]],
     "model_max_length": config["max_position_embeddings"],
     "chat_template": template,
+    # Without it the server passes the channels on with their markers cut out.
+    "response_template": {
+        "defaults": {"role": "assistant"},
+        "start_anchor": "<|start|>assistant",
+        "fields": {
+            "reasoning_content": {
+                "open": "<|channel|>analysis<|message|>", "close": "<|end|>", "content": "text",
+            },
+            "content": {
+                "open": "<|start|>assistant<|channel|>final<|message|>", "close": "<|return|>",
+                "content": "text",
+            },
+        },
+    },
 }))
 PYTHON
 cp "policies/$policy.md" "$work/space/policies/"
@@ -75,8 +90,10 @@ print(
     f"{len(unparsed)} unparsed, {traces} with a trace, {sum(o['margin'] is not None for o in outcomes)} with a margin"
 )
 for outcome in outcomes[:3]:
-    print(" ", outcome["case"], outcome["verdict"], outcome["unparsed_reason"] or "", repr(outcome["trace"][:80]))
-sys.exit(0 if len(outcomes) == cases else 1)
+    print(" ", outcome["case"], outcome["verdict"], outcome.get("unparsed_reason") or "", repr(outcome["trace"][:80]))
+sys.exit(0 if len(outcomes) == cases and traces == cases and not unparsed else 1)
 PYTHON
 }
+check
+"$touchstone" server add "$address" --responses > /dev/null
 check
