@@ -92,8 +92,7 @@ export const en = {
   progress: 'Progress',
   progressCount: (done: number, total: number) => `${done} of ${total}`,
   tokensPerSecond: (n: string) => `${n} tok/s`,
-  tokensUsed: (read: string, reused: string, written: string) =>
-    `${read} tokens read (${reused} from the server’s cache), ${written} written`,
+  tokensUsed: (read: string, written: string) => `${read} tokens read, ${written} written`,
   timeLeft: (time: string) => `${time} left`,
   waiting: 'Waiting for you to pause…',
   starting: 'Starting…',

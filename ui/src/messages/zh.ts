@@ -85,8 +85,7 @@ export const zh: Messages = {
   progress: '进度',
   progressCount: (done, total) => `${done} / ${total}`,
   tokensPerSecond: (n) => `${n} 词元/秒`,
-  tokensUsed: (read, reused, written) =>
-    `读取 ${read} 词元（其中 ${reused} 来自服务器缓存），写出 ${written}`,
+  tokensUsed: (read, written) => `读取 ${read} 词元，写出 ${written}`,
   timeLeft: (time) => `剩余 ${time}`,
   waiting: '等待输入停顿…',
   starting: '正在开始…',
