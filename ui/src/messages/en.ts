@@ -1,6 +1,8 @@
 // English: the reference catalogue. Every other language has the same keys and the
 // same parameters, which the compiler checks.
 
+import { servers } from './servers.en';
+
 const many = (n: number, one: string, more: string) => `${n} ${n === 1 ? one : more}`;
 
 export const en = {
@@ -42,36 +44,7 @@ export const en = {
   servers: 'Models on servers',
   serversEdit: 'Models on servers…',
   serversEmpty: 'No model on a server yet. Any OpenAI-compatible server will do.',
-  serverAddress: 'Address',
-  serverFind: 'Find models',
-  serverFound: 'Models found',
-  serverFoundNone: 'The server lists no model.',
-  serverAdd: 'Add',
-  serverAdded: (model: string) => `${model} is in the model menu now.`,
-  serverTest: 'Test',
-  serverAnswered: (who: string, ms: number) => `${who} answered in ${ms} ms.`,
-  serverRepeats: 'It promises the same answer to the same question.',
-  serverNoRepeats:
-    'It does not promise the same answer twice, so a flip is undecided until repeats confirm it.',
-  serverOptions: 'How it is asked…',
-  serverOptionsLong: (model: string) => `How ${model} is asked`,
-  serverApi: 'Interface',
-  serverApiChat: 'Chat completions',
-  serverApiResponses: 'Responses',
-  serverApiRaw: 'Raw completions with our own harmony prompt',
-  serverConcurrency: 'Requests in flight',
-  serverPriceIn: 'Price of a million tokens read',
-  serverPriceOut: 'Price of a million tokens written',
-  serverCurrency: 'Currency',
-  serverOptionsSave: 'Save',
-  serverOptionsSaved: (model: string) => `${model} is asked so from the next run on.`,
-  serverRemove: 'Remove',
-  serverRemoveLong: (model: string) => `Remove ${model}`,
-  serverRemoved: 'The server is removed. Its runs stay in the history.',
-  serverKey: 'Key',
-  serverKeyHint: 'Kept in the system’s keychain, never in the workspace.',
-  serverKeyStore: 'Store key',
-  serverKeyRemove: 'Remove key',
+  ...servers,
   leaves: 'leaves this machine',
   leavesMachine: (host: string) => `content leaves this machine for ${host}`,
   leavesMachineOpen: (host: string) => `content leaves this machine, unencrypted, for ${host}`,
