@@ -5,6 +5,12 @@ use bundle::{Manifest, archive};
 use domain::case::{self, parse_suite, to_line};
 use domain::policy::{self, OutputContract, OutputKind};
 use domain::verdict::{Expected, Verdict, read};
+use reply_reader::{Channel, Finish, Message, Parser, Piece};
+
+/// The engine's reader of replies as it is, without the model around it.
+#[path = "../crates/engine/src/reply.rs"]
+#[expect(dead_code, reason = "some ends of a reply are for the engine to say")]
+mod reply_reader;
 
 pub type Target = fn(&[u8]);
 
@@ -113,15 +119,99 @@ pub fn policy(data: &[u8]) {
     }
 }
 
-/// A reply: unparsed with a reason or a verdict whose label lies on its side; never both.
+/// A reply as the model's tokens bring it: read by the engine's own reader, which yields the
+/// same texts however they are cut, and then by the verdict's: unparsed with a reason or a
+/// verdict whose label lies on its side, never both. Control tokens are written out
+/// (`<|channel|>`); a text without any is taken for the final message.
 pub fn reply(data: &[u8]) {
-    let Some((kind, answer)) = data.split_first() else {
+    let Some((kind, rest)) = data.split_first() else {
         return;
     };
-    let Ok(answer) = std::str::from_utf8(answer) else {
-        return;
+    let cut = read_reply(&pieces(rest, usize::from(kind / 5 % 8) + 1));
+    let whole = read_reply(&pieces(rest, rest.len()));
+    let endless = |read: &Read| matches!(&read.finish, Some(Finish::Malformed(why)) if why.contains("does not end"));
+    if !endless(&cut) {
+        assert_eq!(cut.messages, whole.messages);
+        let broken = |read: &Read| matches!(read.finish, Some(Finish::Malformed(_)));
+        assert_eq!(cut.finish.is_some(), whole.finish.is_some());
+        assert_eq!(broken(&cut), broken(&whole), "{cut:?} {whole:?}");
+    }
+    let answer = match cut.answer {
+        Some(answer) => answer,
+        None => String::from_utf8_lossy(rest).into_owned(),
     };
-    let contract = contract(*kind);
+    verdict(*kind, &answer);
+}
+
+/// What a reply came to.
+#[derive(Debug)]
+struct Read {
+    messages: Vec<Message>,
+    finish: Option<Finish>,
+    answer: Option<String>,
+}
+
+fn read_reply(pieces: &[Piece<'_>]) -> Read {
+    let mut parser = Parser::default();
+    let mut streamed: Vec<(Channel, String)> = Vec::new();
+    let mut finish = None;
+    for piece in pieces {
+        let inside = parser.channel();
+        let step = parser.push(*piece);
+        if let (Piece::Text(_), Some((channel, _)), Some(inside)) = (piece, &step.text, inside) {
+            assert_eq!(*channel, inside);
+        }
+        streamed.extend(step.text);
+        if step.finish.is_some() {
+            finish = step.finish;
+            break;
+        }
+    }
+    streamed.extend(parser.flush());
+    assert_eq!(parser.flush(), None, "nothing is given out twice");
+    for channel in [Channel::Analysis, Channel::Commentary, Channel::Final] {
+        let of_channel = streamed.iter().filter(|(at, _)| *at == channel);
+        let texts: String = of_channel.map(|(_, text)| text.as_str()).collect();
+        assert_eq!(parser.text(channel).unwrap_or_default(), texts);
+    }
+    Read {
+        answer: parser.text(Channel::Final),
+        messages: parser.messages,
+        finish,
+    }
+}
+
+const CONTROLS: [(&[u8], Piece<'static>); 7] = [
+    (b"<|start|>", Piece::Start),
+    (b"<|end|>", Piece::End),
+    (b"<|message|>", Piece::Message),
+    (b"<|channel|>", Piece::Channel),
+    (b"<|constrain|>", Piece::Constrain),
+    (b"<|return|>", Piece::Stop),
+    (b"<|reserved|>", Piece::Other),
+];
+
+/// Bytes as the tokens that would bring them: texts of at most so many bytes, which cut
+/// characters apart as a vocabulary does.
+fn pieces(mut bytes: &[u8], text_bytes_max: usize) -> Vec<Piece<'_>> {
+    let control = |at: &[u8]| CONTROLS.iter().find(|(name, _)| at.starts_with(name));
+    let mut pieces = Vec::new();
+    while !bytes.is_empty() {
+        if let Some((name, piece)) = control(bytes) {
+            pieces.push(*piece);
+            bytes = &bytes[name.len()..];
+            continue;
+        }
+        let text = (1..bytes.len()).find(|at| control(&bytes[*at..]).is_some());
+        let (text, rest) = bytes.split_at(text.unwrap_or(bytes.len()));
+        pieces.extend(text.chunks(text_bytes_max).map(Piece::Text));
+        bytes = rest;
+    }
+    pieces
+}
+
+fn verdict(kind: u8, answer: &str) {
+    let contract = contract(kind);
     let reading = read(&contract, answer);
     assert_eq!(
         reading.verdict == Verdict::Unparsed,

@@ -3,6 +3,7 @@
 
 use crate::attest::Checked;
 use crate::contents::Contents;
+use crate::manifest::GateOutcome;
 use crate::refusal::Refusal;
 use domain::case::{Content, excerpt};
 use domain::flip::Rate;
@@ -87,7 +88,8 @@ pub fn report(contents: &Contents, signers: &[Checked]) -> Result<String, Refusa
             "change_log": contents.change_log,
             "release": contents.release,
             "sign_offs": sign_offs(contents),
-            "gates": gates(contents),
+            "gates": contents.gates,
+            "gates_outcome": GateOutcome::of(&contents.gates),
             "signers": signers,
         }))))
         .map_err(fault)?;
@@ -209,17 +211,6 @@ fn sign_offs(contents: &Contents) -> Vec<Json> {
                 "signed_at": utc(sign_off.signed_at_ms),
             })
         })
-        .collect()
-}
-
-/// The gates in words, where the workspace recorded any.
-fn gates(contents: &Contents) -> Vec<Json> {
-    let gates = contents.release.as_ref().map(|release| &release.gates);
-    gates
-        .and_then(Json::as_array)
-        .into_iter()
-        .flatten()
-        .cloned()
         .collect()
 }
 
