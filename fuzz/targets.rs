@@ -3,9 +3,10 @@
 
 use bundle::{Manifest, archive};
 use domain::case::{self, parse_suite, to_line};
-use domain::policy::{self, OutputContract, OutputKind};
+use domain::policy::{self, Clause, OutputContract, OutputKind};
 use domain::verdict::{Expected, Verdict, read};
 use reply_reader::{Channel, Finish, Message, Parser, Piece};
+use std::sync::LazyLock;
 
 /// The engine's reader of replies as it is, without the model around it.
 #[path = "../crates/engine/src/reply.rs"]
@@ -100,7 +101,10 @@ pub fn suite(data: &[u8]) {
 
 /// A policy file: places lie within it, and what the model reads of it is stable.
 pub fn policy(data: &[u8]) {
-    let lines = data.split(|byte| *byte == b'\n').count() as u32 + 1;
+    // As editors count them: LF, CRLF and a lone CR each end a line.
+    let ends = data.iter().zip(data.iter().skip(1).chain(&[b' ']));
+    let ends = ends.filter(|(byte, next)| **byte == b'\n' || (**byte == b'\r' && **next != b'\n'));
+    let lines = ends.count() as u32 + 1;
     let within = |line: u32| (1..=lines).contains(&line);
     match policy::parse(data) {
         Err(error) => assert!(error.line.is_none_or(within) && !error.message.is_empty()),
@@ -222,9 +226,10 @@ fn verdict(kind: u8, answer: &str) {
     {
         assert!(reading.verdict.is(*side), "{answer:?}: {reading:?}");
     }
-    let clauses = policy::clauses("# P\n\n- **T1** a\n- **T1.a** b\n- **2.1** c\n");
+    static CLAUSES: LazyLock<Vec<Clause>> =
+        LazyLock::new(|| policy::clauses("# P\n\n- **T1** a\n- **T1.a** b\n- **2.1** c\n"));
     let units = answer.encode_utf16().count() as u32;
-    for citation in domain::citation::find(answer, &clauses) {
+    for citation in domain::citation::find(answer, &CLAUSES) {
         assert!(citation.start < citation.end && citation.end <= units);
     }
 }

@@ -9,8 +9,9 @@ use crate::host::Host;
 use domain::run::RunId;
 use studio::import::{Existing, ImportPreview, ImportReport, Plan, Reading};
 use studio::view::{
-    EvaluateRequest, Failure, PolicyAnalysis, PolicyDocument, Release, ReleaseView, RunEvent, RunSummary, RunView, SaveResult, SignOff,
-    SignOffRequest, SuiteEdit, SuiteSaved, TraceView, WorkspaceEvent, WorkspaceView,
+    EvaluateRequest, Failure, PolicyAnalysis, PolicyDocument, Release, ReleaseView, RunEvent,
+    RunSummary, RunView, SaveResult, SignOff, SignOffRequest, SuiteEdit, SuiteSaved, TraceView,
+    WorkspaceEvent, WorkspaceView,
 };
 use tauri::ipc::{Channel, Invoke};
 use tauri::{AppHandle, Runtime, State};
