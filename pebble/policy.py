@@ -91,7 +91,8 @@ def word_clause(c, v, plainly=0.06):
 
 
 FREE = 11  # the style of ids that follow a made-up pattern
-MADE_UP = 0.35  # share of the policies in training whose ids follow such a pattern, and whose labels are not world.py's
+MADE_UP = 0.35  # share of the policies in training whose ids follow such a pattern
+OTHER_LABELS = 0.6  # share of them whose labels are not world.py's
 
 
 def free_ids(n, rng):
@@ -211,7 +212,7 @@ def choose_topics(rng):
 
 def made_up_labels(lang, rng):
     """Two labels that world.py does not list; the first stands for a violation."""
-    if rng.random() < 0.5:
+    if rng.random() < 0.25:
         return rng.choice(paraphrases.LABELS[lang])
     parts = paraphrases.SYLLABLES[lang].split("|")
     while True:
@@ -225,7 +226,7 @@ def make_contract(lang, levels, rng, held):
         return {"output": "severity", "rule": rng.random() < 0.5}
     output = rng.choice(["label", "label", "label", "binary", "json"])
     labels = rng.choice(W.LABELS["held"][lang] if held and rng.random() < 0.3 else W.LABELS[lang])
-    if not held and rng.random() < MADE_UP:
+    if not held and rng.random() < OTHER_LABELS:
         labels = made_up_labels(lang, rng)
     return {"output": output, "violates": labels[0], "safe": labels[1], "rule": rng.random() < 0.6, "rule_ids": rng.random() < 0.6}
 
