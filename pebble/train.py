@@ -32,6 +32,7 @@ QUANTISED_FROM = 0.5  # share of the run after which the experts are MXFP4 in th
 
 LINE, JUDGES, FINAL = -1, frozenset(), []  # the tokens of a line break, of "applies" and "no", and of what opens the answer, once the tokenizer is known
 FACTS_ONLY = 0.2  # share of packs with many cases whose replies stop behind the facts: three times as many texts for the same tokens
+LABELLED = 0.2  # share of the other packs with an easy policy whose labels were made for it
 HEAVY = 3.0  # weight of what a text shows, of whether a clause applies and of the answer: few of a reply's tokens, and all else is copying
 
 
@@ -107,9 +108,16 @@ def produce(queue, tokenizer_path, seed, packs_a_step, progress):
         p = make_policy(rng, G.language(rng), easy=rng.random() < 0.5)
         return encode(G.pack(p, G.pick_cases(p, rng, 12), rng, "low"), harmony, facts_only=True)
 
+    def labelled():
+        p = make_policy(rng, G.language(rng), easy=True, labels="made up")
+        return encode(G.pack(p, G.pick_cases(p, rng, 5), rng, "low"), harmony)
+
+    def whole():
+        return labelled() if rng.random() < LABELLED else encode(next(stream), harmony)
+
     while True:
         share = 0.75 if progress.value < DRILL_UNTIL else 0.12 if progress.value < EASY_UNTIL else 0.0
-        queue.put([drill.item(rng) if rng.random() < share else facts() if rng.random() < FACTS_ONLY else encode(next(stream), harmony) for _ in range(packs_a_step)])
+        queue.put([drill.item(rng) if rng.random() < share else facts() if rng.random() < FACTS_ONLY else whole() for _ in range(packs_a_step)])
 
 
 @torch.no_grad()
