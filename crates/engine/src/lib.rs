@@ -6,6 +6,7 @@ mod attention;
 pub mod bench;
 mod checkpoint;
 mod config;
+mod crew;
 mod draft;
 mod generate;
 mod harmony;
