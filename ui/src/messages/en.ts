@@ -1,6 +1,8 @@
 // English: the reference catalogue. Every other language has the same keys and the
 // same parameters, which the compiler checks.
 
+import { bundlesEn } from './bundles.en';
+
 const many = (n: number, one: string, more: string) => `${n} ${n === 1 ? one : more}`;
 
 export const en = {
@@ -354,80 +356,7 @@ export const en = {
   releases: 'Releases',
   noReleases: 'Nothing has been released yet.',
 
-  // Export
-  exportRelease: 'Export…',
-  exportOf: (policy: string, version: string) => `Export ${policy} ${version}`,
-  exportAs: 'As',
-  exportTo: 'To',
-  choose: 'Choose…',
-  formatBundle: 'Signed bundle: can be verified, re-run and imported',
-  formatReport: 'Report: one HTML page to read and print',
-  formatOpa: 'Open Policy Agent folder',
-  formatPromptfoo: 'promptfoo folder',
-  formatEvals: 'OpenAI evals folder',
-  formatInspect: 'Inspect dataset folder',
-  formatRoost: 'ROOST policy pack folder',
-  exportSigners: 'Signed by',
-  exportSignersHint: 'Whose key is left out signs nothing; the sign-off itself is in the bundle.',
-  exportKeyOf: (name: string) => `Private key of ${name}`,
-  exportKeyPlaceholder: 'private key (PEM)',
-  exportExpires: 'Expires (optional)',
-  exportWithheld: 'Leave contents out',
-  exportWithheldHint: 'Salted hashes stand for the cases.',
-  exportOverwrite: 'Replace the file if it exists',
-  exportNow: 'Export',
-  stepReading: 'Reading',
-  stepPacking: 'Packing',
-  stepSigning: 'Signing',
-  stepWriting: 'Writing',
-  stepChecking: 'Checking',
-  stepJudging: 'Judging',
-  exportedIt: (cases: string, bytes: string) => `Written: ${cases}, ${bytes} bytes`,
-  exportFile: 'File',
-  exportSha: 'SHA-256',
-  exportSignedBy: 'Keys',
-  exportSalt: 'Salt',
-
-  // A bundle from elsewhere
-  bundleCheck: 'Check or import a bundle',
-  bundleCheckOpen: 'Check a bundle…',
-  bundleFile: 'Bundle',
-  bundleFilePlaceholder: 'a .tar.gz that somebody released',
-  bundleTrust: 'Trusted keys (optional)',
-  bundleTrustPlaceholder: 'a file of public keys (PEM); one of them must have signed',
-  bundleSuite: 'Suite that was withheld',
-  chooseFor: (field: string) => `Choose: ${field}`,
-  bundleRerun: (model: string) => `Judge its cases again with ${model}`,
-  bundleRerunHint: 'Every verdict must come out as it is recorded; other runs are cancelled.',
-  bundleAnyModel: 'Even if another model made the bundle',
-  bundleVerify: 'Check',
-  bundleImport: 'Import',
-  bundleImportAs: 'Import as policy',
-  bundleImported: (policy: string, run: number) => `Imported ${policy}, as run ${run}`,
-  bundleHolds: 'This bundle holds: it is whole, unchanged and in force.',
-  bundleHoldsNot: 'This bundle does not hold.',
-  bundleUnsigned: 'Nobody has signed it: it may come from anyone.',
-  bundleSignatureBroken: 'The signature does not hold.',
-  bundleKeyUnknown:
-    'The signature holds; no list of trusted keys was given, so whose key it is stays open.',
-  bundleKeyNotTrusted: 'The signature holds, but the key is not among the trusted ones.',
-  bundleKeyTrusted: (name: string) =>
-    `The signature holds, and the key is trusted${name === '' ? '' : `: ${name}`}.`,
-  bundlePolicy: 'Policy',
-  bundleCases: 'Cases',
-  bundleContentsWithheld: ', contents withheld',
-  bundleGates: 'Gates',
-  bundleGatesMet: (n: number) => (n === 1 ? 'the one gate met' : `all ${n} met`),
-  bundleNoGates: 'none was set: nothing was asked of this policy',
-  bundleFrom: 'Valid from',
-  bundleUntil: 'Valid until',
-  bundleName: 'Manifest',
-  bundleSuiteMatches: 'The given suite is, case by case, the one that was withheld.',
-  bundleRerunResult: (equal: number, vectors: number, model: string) =>
-    `Judged again by ${model}: ${equal} of ${vectors} verdicts equal.`,
-  bundleOtherModel: 'That is another model than the bundle’s.',
-  bundleDivergence: (item: string, recorded: string, now: string) =>
-    `${item}: recorded ${recorded}, now ${now}`,
+  ...bundlesEn,
 
   // Commands
   palette: 'Commands',
