@@ -2,6 +2,7 @@
 // same parameters, which the compiler checks.
 
 import { bundlesEn } from './bundles.en';
+import { servers } from './servers.en';
 
 const many = (n: number, one: string, more: string) => `${n} ${n === 1 ? one : more}`;
 
@@ -44,24 +45,7 @@ export const en = {
   servers: 'Models on servers',
   serversEdit: 'Models on servers…',
   serversEmpty: 'No model on a server yet. Any OpenAI-compatible server will do.',
-  serverAddress: 'Address',
-  serverFind: 'Find models',
-  serverFound: 'Models found',
-  serverFoundNone: 'The server lists no model.',
-  serverAdd: 'Add',
-  serverAdded: (model: string) => `${model} is in the model menu now.`,
-  serverTest: 'Test',
-  serverAnswered: (who: string, ms: number) => `${who} answered in ${ms} ms.`,
-  serverRepeats: 'It promises the same answer to the same question.',
-  serverNoRepeats:
-    'It does not promise the same answer twice, so a flip is undecided until repeats confirm it.',
-  serverRemove: 'Remove',
-  serverRemoveLong: (model: string) => `Remove ${model}`,
-  serverRemoved: 'The server is removed. Its runs stay in the history.',
-  serverKey: 'Key',
-  serverKeyHint: 'Kept in the system’s keychain, never in the workspace.',
-  serverKeyStore: 'Store key',
-  serverKeyRemove: 'Remove key',
+  ...servers,
   leaves: 'leaves this machine',
   leavesMachine: (host: string) => `content leaves this machine for ${host}`,
   leavesMachineOpen: (host: string) => `content leaves this machine, unencrypted, for ${host}`,

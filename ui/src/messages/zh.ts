@@ -1,6 +1,7 @@
 // Simplified Chinese.
 
 import { bundlesZh } from './bundles.zh';
+import { servers } from './servers.zh';
 import type { Messages } from './en';
 
 export const zh: Messages = {
@@ -39,23 +40,7 @@ export const zh: Messages = {
   servers: '服务器上的模型',
   serversEdit: '服务器上的模型…',
   serversEmpty: '尚未添加服务器上的模型。任何兼容 OpenAI 接口的服务器均可。',
-  serverAddress: '地址',
-  serverFind: '查找模型',
-  serverFound: '找到的模型',
-  serverFoundNone: '服务器没有列出任何模型。',
-  serverAdd: '添加',
-  serverAdded: (model) => `${model} 已加入模型菜单。`,
-  serverTest: '测试',
-  serverAnswered: (who, ms) => `${who} 在 ${ms} 毫秒内作答。`,
-  serverRepeats: '它保证对同一问题给出同一回答。',
-  serverNoRepeats: '它不保证两次回答相同，翻转在重复确认之前均为未定。',
-  serverRemove: '移除',
-  serverRemoveLong: (model) => `移除 ${model}`,
-  serverRemoved: '服务器已移除，其运行仍保留在历史中。',
-  serverKey: '密钥',
-  serverKeyHint: '保存在系统钥匙串中，绝不写入工作区。',
-  serverKeyStore: '保存密钥',
-  serverKeyRemove: '移除密钥',
+  ...servers,
   leaves: '内容离开本机',
   leavesMachine: (host) => `内容会离开本机，发往 ${host}`,
   leavesMachineOpen: (host) => `内容会离开本机，未加密发往 ${host}`,
