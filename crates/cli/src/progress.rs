@@ -51,6 +51,12 @@ impl Line {
         self.shown = true;
     }
 
+    /// Clears what another line left, in a terminal.
+    pub fn end(mut self) {
+        self.shown = self.terminal;
+        self.clear();
+    }
+
     pub fn clear(&mut self) {
         if self.shown {
             eprint!("\r\x1b[2K");

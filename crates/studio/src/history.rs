@@ -237,7 +237,7 @@ impl Studio {
         let run = self.store().run(run).await?;
         let effective = self.baseline(&run.policy, None, &run.model.digest).await?;
         let base = match baseline.or(effective).filter(|base| *base != run.run) {
-            Some(base) => Some(self.base(base, effective).await?),
+            Some(base) => Some(self.base(base, effective, &run).await?),
             None => None,
         };
         let clauses = clauses(&self.file_text(&run).await?);
@@ -266,7 +266,7 @@ impl Studio {
         )
     }
 
-    async fn base(&self, run: RunId, effective: Option<RunId>) -> Result<Base, Failure> {
+    async fn base(&self, run: RunId, effective: Option<RunId>, now: &Run) -> Result<Base, Failure> {
         let run = self.store().run(run).await?;
         let file_text = self.file_text(&run).await?;
         let cases = self.store().run_cases(run.run).await?;
@@ -279,7 +279,9 @@ impl Studio {
                 })
             })
             .collect();
+        let evidence = self.store().confirmations(&sides(&run, now)).await?;
         Ok(Base {
+            evidence,
             summary: summary(&run, metrics(judged), effective == Some(run.run)),
             file_text,
             entries: cases
@@ -287,5 +289,16 @@ impl Studio {
                 .map(|case| (case.case.id.clone(), Entry::of_baseline(case)))
                 .collect(),
         })
+    }
+}
+
+/// What two runs by one model have in common with every other such pair.
+pub(crate) fn sides<'a>(before: &'a Run, now: &'a Run) -> store::Sides<'a> {
+    store::Sides {
+        before: &before.revision,
+        after: &now.revision,
+        model_digest: &now.model.digest,
+        before_settings: &before.settings,
+        after_settings: &now.settings,
     }
 }

@@ -5,6 +5,7 @@
 
 mod bundle;
 mod checkpoint;
+mod insight;
 mod release;
 mod server;
 
@@ -30,6 +31,10 @@ pub use bundle::{
     BundleContent, BundleFile, BundleProgress, BundleReport, BundleStep, BundleSummary, Divergence,
     ExportFormat, ExportRequest, Exported, ImportRequest, Imported, Judgement, KeyTrust,
     RerunReport, SignatureView, Signed, SignerRequest, VerifyRequest, WithheldRequest,
+};
+pub use insight::{
+    Ablation, AttributedHunk, Attribution, Cause, ConfirmRequest, Confirmed, FlipCause,
+    ProbeCounts, Without,
 };
 pub use release::{
     Block, FormatState, FormattedFile, GateReport, Release, ReleaseView, SignOff, SignOffRequest,
