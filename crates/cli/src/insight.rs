@@ -89,7 +89,12 @@ pub async fn coverage(args: CoverageArgs) -> Result<(), Failure> {
 
 async fn open(place: &Place, asking: &AskingArgs) -> Result<Studio, Failure> {
     let root = place::root(place)?;
-    place::open_at(&root, asking.model.as_deref(), place::leave(&asking.outside)).await
+    place::open_at(
+        &root,
+        asking.model.as_deref(),
+        place::leave(&asking.outside),
+    )
+    .await
 }
 
 /// Work that asks the model, with progress; Ctrl-C ends it.

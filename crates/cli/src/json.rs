@@ -5,7 +5,11 @@ use domain::gate::GateState;
 use domain::run::{Outcome, Settings, TokenCounts};
 use domain::stats::Estimate;
 use domain::verdict::{Expected, Verdict};
-use domain::{flip::{Flip, Metrics}, policy::RevisionId, run::RunId};
+use domain::{
+    flip::{Flip, Metrics},
+    policy::RevisionId,
+    run::RunId,
+};
 use serde::Serialize;
 use studio::view::{Attribution, Comparison, Failure, GateReport, Usage};
 use studio::{Record, RecordedCase, Timing};

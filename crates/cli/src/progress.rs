@@ -35,8 +35,14 @@ impl Line {
         let left = progress
             .left_ms
             .map_or_else(String::new, |ms| format!(", {:.0} s left", ms / 1000.0));
+        let flips = progress.flips_left.map_or_else(String::new, |flips| {
+            format!(
+                ", {:.0} more flips expected ({} to {})",
+                flips.expected, flips.low, flips.high
+            )
+        });
         self.show(&format!(
-            "{} of {} cases, {:.0} tokens/s{left}",
+            "{} of {} cases, {:.0} tokens/s{left}{flips}",
             progress.done, progress.total, progress.tokens_per_s
         ));
     }

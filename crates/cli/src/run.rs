@@ -163,7 +163,10 @@ async fn print(
         let baseline = view.baseline.as_ref().map(|run| run.run);
         let record = opened.studio.record(view.summary.run, baseline).await?;
         let suite = place::shown(opened.studio.root(), &opened.suite_file);
-        println!("{}", json::run(&record, flips, &suite, &device(opened), timing));
+        println!(
+            "{}",
+            json::run(&record, flips, &suite, &device(opened), timing)
+        );
     } else {
         print!("{}", table::run(view, table::Style::of_stdout()));
     }

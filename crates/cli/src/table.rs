@@ -4,11 +4,11 @@ mod bundle;
 mod insight;
 
 pub use bundle::{exported, imported, report as bundle_report};
-pub use insight::{ablation, attribution};
 use domain::flip::{Certainty, Flip, FlipKind, Rate};
 use domain::policy::{Effort, RevisionId};
 use domain::stats::Measure;
 use domain::verdict::{Expected, Verdict};
+pub use insight::{ablation, attribution};
 use std::io::IsTerminal;
 use studio::view::{
     CaseRow, Comparison, ModelView, Release, RunState, RunSummary, RunView, SignOff,

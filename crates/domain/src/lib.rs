@@ -15,6 +15,7 @@ pub mod edit;
 pub mod flip;
 pub mod form;
 pub mod gate;
+pub mod outlook;
 pub mod policy;
 pub mod prompt;
 pub mod run;

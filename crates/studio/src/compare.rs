@@ -64,16 +64,6 @@ impl Entry {
             .collect();
         self.outcome = Some(outcome);
     }
-
-    /// Whether the trace or the answer seems to name one of these clauses: good enough for
-    /// ordering a queue, and cheap.
-    pub(crate) fn seems_to_rest_on(&self, clauses: &BTreeSet<String>) -> bool {
-        self.outcome.as_ref().is_some_and(|outcome| {
-            clauses
-                .iter()
-                .any(|id| outcome.rules.contains(id) || outcome.trace.contains(id.as_str()))
-        })
-    }
 }
 
 /// The run that another is compared with.
@@ -89,6 +79,8 @@ pub(crate) struct Base {
 pub(crate) struct Table {
     pub run: Run,
     pub is_baseline: bool,
+    /// The policy file that the run judged by.
+    pub file_text: String,
     pub clauses: Vec<Clause>,
     pub entries: Vec<Entry>,
     pub base: Option<Base>,
@@ -163,6 +155,11 @@ impl Table {
             return None;
         }
         before.outcome.as_ref()
+    }
+
+    pub(crate) fn has_flipped(&self, entry: &Entry) -> bool {
+        let both = entry.outcome.as_ref().zip(self.before(entry));
+        both.is_some_and(|(now, before)| reading(before) != reading(now))
     }
 
     /// The cases judged in both runs: what is expected, before, now.

@@ -18,14 +18,32 @@ pub fn attribution(found: &Attribution, style: Style) -> String {
             false => format!(" · {}", hunk.clauses.join(", ")),
         };
         out += &format!("\nhunk {}{clauses} · {} flips\n", index + 1, hunk.flips);
-        for line in hunk.hunk.removed.lines().filter(|_| hunk.hunk.before_count > 0) {
+        for line in hunk
+            .hunk
+            .removed
+            .lines()
+            .filter(|_| hunk.hunk.before_count > 0)
+        {
             out += &format!("  {}\n", style.paint(&format!("-{line}"), RED));
         }
-        for line in hunk.hunk.added.lines().filter(|_| hunk.hunk.after_count > 0) {
+        for line in hunk
+            .hunk
+            .added
+            .lines()
+            .filter(|_| hunk.hunk.after_count > 0)
+        {
             out += &format!("  {}\n", style.paint(&format!("+{line}"), GREEN));
         }
-        for flip in found.flips.iter().filter(|flip| flip.hunks.contains(&index)) {
-            out += &format!("    {}{}\n", turn(flip), style.paint(&shared(flip, index), FAINT));
+        for flip in found
+            .flips
+            .iter()
+            .filter(|flip| flip.hunks.contains(&index))
+        {
+            out += &format!(
+                "    {}{}\n",
+                turn(flip),
+                style.paint(&shared(flip, index), FAINT)
+            );
         }
     }
     let contract: Vec<&FlipCause> = found
