@@ -94,7 +94,10 @@ fn stats_and_coverage_tell_of_a_run() {
     assert!(stdout(&touchstone(&folder, &["stats", &id])).contains("accuracy"));
 
     let coverage = json(&folder, &["coverage", &id, "--json"]);
-    assert_eq!(keys(&coverage), ["clauses", "cells", "invented"]);
+    assert_eq!(
+        keys(&coverage),
+        ["clauses", "cells", "invented", "conflicts", "ablated"]
+    );
     let clauses: Vec<&str> = coverage["clauses"]
         .as_array()
         .unwrap()

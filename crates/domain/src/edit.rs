@@ -12,7 +12,7 @@ use ts_rs::TS;
 /// what the model reads; `start + count - 1` is the last one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
-pub struct Hunk {
+pub struct EditHunk {
     pub before_start: u32,
     pub before_count: u32,
     pub after_start: u32,
@@ -23,13 +23,13 @@ pub struct Hunk {
 
 /// The hunks from one text to another, in order. Neighbouring lines that each changed into
 /// one other are hunks of their own: rules stand on lines.
-pub fn hunks(before: &str, after: &str) -> Vec<Hunk> {
+pub fn hunks(before: &str, after: &str) -> Vec<EditHunk> {
     let old: Vec<&str> = before.split('\n').collect();
     let new: Vec<&str> = after.split('\n').collect();
     capture_diff_slices(Algorithm::Patience, &old, &new)
         .into_iter()
         .flat_map(|op| parts(&op, &old, &new))
-        .map(|(was, is)| Hunk {
+        .map(|(was, is)| EditHunk {
             before_start: line(was.start),
             before_count: was.len() as u32,
             after_start: line(is.start),
@@ -41,7 +41,7 @@ pub fn hunks(before: &str, after: &str) -> Vec<Hunk> {
 }
 
 /// `before` with the chosen hunks of its edit applied; all of them give the later text.
-pub fn apply(before: &str, hunks: &[Hunk], chosen: &[usize]) -> String {
+pub fn apply(before: &str, hunks: &[EditHunk], chosen: &[usize]) -> String {
     let old: Vec<&str> = before.split('\n').collect();
     let mut lines: Vec<&str> = Vec::new();
     let mut at = 0;

@@ -8,7 +8,7 @@ use crate::confirm::one_model;
 use crate::probe::{Prober, Said, Subject, said};
 use crate::studio::Studio;
 use crate::view::{AttributedHunk, Attribution, Cause, Failure, FlipCause, ProbeCounts};
-use domain::edit::{Hunk, Minimal, apply, hunks};
+use domain::edit::{EditHunk, Minimal, apply, hunks};
 use domain::policy::{Clause, Policy};
 use domain::run::{RunId, Settings};
 use std::collections::BTreeSet;
@@ -26,7 +26,7 @@ struct Parts<'a, 'p> {
     before: &'a Policy,
     after: &'a Policy,
     settings: &'a Settings,
-    hunks: Vec<Hunk>,
+    hunks: Vec<EditHunk>,
     prober: &'a mut Prober<'p>,
 }
 
@@ -179,7 +179,7 @@ impl Parts<'_, '_> {
 }
 
 /// The clauses whose lines a hunk takes away or brings.
-fn touched(hunk: &Hunk, policies: &[Policy; 2]) -> Vec<String> {
+fn touched(hunk: &EditHunk, policies: &[Policy; 2]) -> Vec<String> {
     let within = |policy: &Policy, start: u32, count: u32| -> Vec<String> {
         let has = |clause: &&Clause| {
             clause.line_start < start + count && start <= clause.line_end && count > 0

@@ -9,7 +9,7 @@
 
 use crate::compare::{Entry, Table};
 use domain::citation;
-use domain::edit::{Hunk, hunks};
+use domain::edit::{EditHunk, hunks};
 use domain::outlook::{FlipsLeft, Group, flips_left};
 use domain::policy::{Clause, clauses};
 use domain::prompt;
@@ -158,7 +158,7 @@ impl Signals {
 }
 
 /// The clauses whose lines a hunk takes away or brings, and those that its lines name.
-fn touched(hunks: &[Hunk], old: &[Clause], new: &[Clause]) -> BTreeSet<String> {
+fn touched(hunks: &[EditHunk], old: &[Clause], new: &[Clause]) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let within = |clauses: &[Clause], start: u32, count: u32, found: &mut BTreeSet<String>| {
         let hit = clauses
@@ -208,7 +208,7 @@ fn about(outcome: &Outcome, clauses: &[Clause], wanted: &BTreeSet<String>) -> St
 }
 
 /// The changed lines' words that cases have, by inverse document frequency.
-fn weights(table: &Table, hunks: &[Hunk]) -> BTreeMap<String, f64> {
+fn weights(table: &Table, hunks: &[EditHunk]) -> BTreeMap<String, f64> {
     let changed: BTreeSet<String> = hunks
         .iter()
         .flat_map(|hunk| words(&format!("{} {}", hunk.removed, hunk.added)))

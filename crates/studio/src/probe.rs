@@ -153,9 +153,9 @@ impl Prober<'_> {
             .collect()
     }
 
-    /// One call of the engine. What was answered before a cancellation is kept.
+    /// One call of the engine (`&mut`, as whoever listens need not be shared). What was answered before a cancellation is kept.
     async fn generate(
-        &self,
+        &mut self,
         policy: &Policy,
         settings: &Settings,
         subjects: Vec<Subject>,

@@ -2,7 +2,7 @@
 //! real, what a verdict rests on, which hunk of an edit caused a flip.
 
 use domain::certainty::PAIRS_MAX;
-use domain::edit::Hunk;
+use domain::edit::EditHunk;
 use domain::run::RunId;
 use domain::verdict::Verdict;
 use serde::{Deserialize, Serialize};
@@ -103,7 +103,7 @@ pub struct Attribution {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct AttributedHunk {
-    pub hunk: Hunk,
+    pub hunk: EditHunk,
     /// Clauses of either text that the hunk touches.
     pub clauses: Vec<String>,
     /// Flips that it causes, alone or with others.
