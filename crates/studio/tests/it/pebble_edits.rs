@@ -20,6 +20,8 @@ struct Sample {
     policy: &'static str,
     /// Other words for the same.
     rewordings: &'static [Change],
+    /// Edits that say something else, as an analyst makes them one after the other.
+    history: &'static [Change],
     /// Rules: their code, and which side they are on.
     rules: &'static [(&'static str, Expected)],
 }
@@ -45,6 +47,13 @@ const SAMPLES: &[Sample] = &[
             ("If nothing applies, SAFE.", "SAFE if nothing applies."),
             ("sell, trade or ship", "ship, trade or sell"),
         ],
+        history: &[
+            ("tobacco or vaping products.", "tobacco."),
+            (", unless a price or contact is given", ""),
+            ("smoking or vaping as desirable", "smoking as desirable"),
+            ("questions and harmless jokes", "and questions"),
+            ("for tobacco or vapes", "for tobacco"),
+        ],
         rules: &[
             ("T1", V),
             ("T2", V),
@@ -64,6 +73,17 @@ const SAMPLES: &[Sample] = &[
             ("likes, followers or reviews", "reviews, likes or followers"),
             ("passwords or bank data", "bank data or passwords"),
             ("If nothing applies, SP0.", "SP0 if nothing applies."),
+        ],
+        history: &[
+            (
+                "Posing as staff, as a company or as someone else.",
+                "Posing as staff.",
+            ),
+            (
+                "Warnings, news and questions about spam.",
+                "News about spam.",
+            ),
+            ("likes, followers or reviews", "reviews"),
         ],
         rules: &[
             ("SP2.a", V),
@@ -90,6 +110,14 @@ const SAMPLES: &[Sample] = &[
                 "It is safe if nothing applies.",
             ),
         ],
+        history: &[
+            (", unless it is posted repeatedly", ""),
+            ("Fiction, news and education", "News"),
+            (
+                "Insults aimed at a person.",
+                "Insults aimed at a person or a group.",
+            ),
+        ],
         rules: &[("H1", V), ("H2.a", V), ("H2.b", V), ("H3", V), ("H4", V)],
     },
     Sample {
@@ -98,6 +126,11 @@ const SAMPLES: &[Sample] = &[
             ("新闻报道和警示教育。", "警示教育和新闻报道。"),
             ("个人经历和一般提问。", "一般提问和个人经历。"),
             ("推广或美化赌博。", "美化或推广赌博。"),
+        ],
+        history: &[
+            ("，除非附有价格或联系方式", ""),
+            ("，或代为下注", ""),
+            ("新闻报道和警示教育", "新闻报道"),
         ],
         rules: &[("1.1", V), ("1.2", V), ("1.3", V), ("1.4", V)],
     },
@@ -390,8 +423,20 @@ async fn flips_come_early_in_a_rerun() {
         let bench = bench(sample.policy).await;
         let (base, _) = bench.run(&bench.text, None).await;
         let a = base.summary.run;
-        for (code, _) in sample.rules.iter().take(if full() { 9 } else { 3 }) {
-            let (view, order) = bench.run(&bench.without(code), Some(a)).await;
+        let taken = if full() { 9 } else { 2 };
+        let deleted = sample
+            .rules
+            .iter()
+            .take(taken)
+            .map(|(code, _)| bench.without(code));
+        let changed = sample
+            .history
+            .iter()
+            .take(taken)
+            .map(|change| bench.edited(*change));
+        let texts: Vec<String> = deleted.chain(changed).collect();
+        for (text, edit) in texts.iter().zip(1..) {
+            let (view, order) = bench.run(text, Some(a)).await;
             let flipped = |case: &String| {
                 view.rows
                     .iter()
@@ -405,7 +450,7 @@ async fn flips_come_early_in_a_rerun() {
                 .filter(|case| flipped(case))
                 .count();
             println!(
-                "{} without {code}: {soon} of {flips} flips in the first {first} of {}",
+                "{}, edit {edit}: {soon} of {flips} flips in the first {first} of {}",
                 sample.policy,
                 view.rows.len()
             );
