@@ -193,7 +193,7 @@ pub fn coverage(coverage: &Coverage) -> String {
         let dead = coverage.clauses.iter().filter(|c| c.dead == Some(true));
         out += &format!("{} decide no case\n", dead.count());
     }
-    out += &format!(
+    out += format!(
         "  {:<36} {:>5} {:>8} {:>8} {:>5} {:>5} {:>5} {:>8}",
         "clause",
         "cited",
