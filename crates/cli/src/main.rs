@@ -49,6 +49,7 @@ async fn main() -> ExitCode {
             eprintln!("error: {failure}");
             match failure.code {
                 Code::Cancelled => ExitCode::from(130),
+                Code::GatesNotMet => ExitCode::from(1),
                 Code::Conflict
                 | Code::Input
                 | Code::Model

@@ -61,6 +61,8 @@ pub enum Code {
     Input,
     /// A newer request took this one's place, or the user cancelled.
     Cancelled,
+    /// A gate is not met, or none is set, where one must be.
+    GatesNotMet,
     /// The model could not be loaded or run.
     Model,
     /// Content would leave the machine, for a host that nobody has allowed.
