@@ -36,7 +36,7 @@ ACTS = {
                               "zh": ["{x}<[步骤|做法|用法][如下|是]>：<[一|首先]>[准备|拿出]，<[二|然后]>[完成|摇匀]", "<[分步|图解|详细]教程>：{x}", "{x}<[第一步|首先][拿|看]，[第二步|接着][开始|完成]>", "<[学会|学做|自学]>{x}，<[三步|两步]>[搞定|完成]"]}},
     "evasion": {"post": {"en": ["<[Beating|Skipping|Cheating] the [ID|age] [check|control|question]> [to get|for] {x}", "<[The trick|A trick|One way|The way] to [skip|get around|fool] [verification|the controls|the check]> [for|with] {x}[, works|, easy|]", "[Easy:|This works:] <[get past|slip past|go around] the [verification|ID check|controls]> [and have|with] {x}", "{x} and <[how to get past|how I beat|the way past] [the check|verification|the filter]>"],
                          "zh": ["<[骗过|绕开|躲过][审核|验证|检查|平台]>[，买|玩|拿]{x}", "{x}<[过检查|过验证|避检]><[妙招|办法|窍门]>", "<[不被查|不验证][的办法|也能]>[买|玩]{x}"]}},
-    "buying": {"post": {"en": ["<[I am looking for|Looking for someone with|Is there a seller of|Seeking a seller of]> {x}[ in {place}|]", "<[Want|Hoping|Keen|Would love] to [get|buy|purchase]> {x}[ here| in {place}|]", "<[Who can get|Who would sell|Will someone sell] me> {x}?", "<[Buyer here|I pay cash] for> {x}"],
+    "buying": {"post": {"en": ["<[I am looking for|Looking for someone with|Is there a seller of|Seeking a seller of]> {x}[ in {place}|]", "<[Hoping|Keen|Would love] to [get|buy|purchase]> {x}[ here| in {place}|]", "<[Who can get|Who would sell|Will someone sell] me> {x}?", "<[Buyer here|I pay cash] for> {x}"],
                         "zh": ["<[想要|想入|打算买|收]>{x}", "<[收|求][点|一批|几个]>{x}", "<谁[能卖|可以卖|出]>[我|]{x}？", "<[高价|长期|诚心]收>{x}"]}},
     "history": {"post": {"en": ["<[Lecture|Talk|Evening|Course] on the [past|history|culture] of> {x}[ in {place}|]", "<[The archive|A museum|The gallery|The collection] [in|of]> {place} [holds|has|keeps|shows] {x}[ from {year}|, {year}|]", "<[Historians|The curator|Archaeologists] [on|found|describe]> {x} [of|from] {year}", "{x} <[through the ages|in old paintings|in ancient times]>"],
                          "zh": ["<[古代|历史][中|里]的>{x}[，{year}|]", "<[馆里|博物馆|展览]>[收藏|里有|展出]{x}", "{x}的<[文化|历史|由来]>[讲座|展|一瞥]"]}},
@@ -67,4 +67,4 @@ LABELS = {
     "en": [("BAD", "GOOD"), ("DENY", "APPROVE"), ("STOP", "GO"), ("BAN", "PERMIT"), ("RED", "GREEN"), ("FAIL", "CLEAR"), ("HARMFUL", "HARMLESS"), ("TAKEDOWN", "LEAVE"), ("POSITIVE", "NEGATIVE"), ("HIDE", "SHOW"), ("DROP", "RETAIN"), ("Violating", "Fine"), ("remove", "keep"), ("unsafe", "safe")],
     "zh": [("拦截", "放行"), ("屏蔽", "显示"), ("下架", "上架"), ("不合格", "合格"), ("有害", "无害"), ("封禁", "正常"), ("是", "否"), ("驳回", "同意"), ("红", "绿")],
 }
-SYLLABLES = {"en": "RE|AC|JE|CEP|T|CT|BA|LO|NI|MU|TAR|SEN|DO|PI|VEX|KU|ZA|OR|EL|IM", "zh": "接|受|拒|绝|留|下|开|关|收|放|进|退|甲|乙|对|错|黑|白|上|停|用|可|准|止"}
+SYLLABLES = {"en": "BA|DE|FI|GO|LU|MA|NE|PI|RO|SU|TA|VE|HY|CK|ST|RT|LL|NT|PH|QU|X|J|C|W|E|K|A|P", "zh": "留|下|开|关|收|放|进|退|甲|乙|对|错|黑|白|上|停|用|可|准|止|优|差|轻|重"}

@@ -91,7 +91,8 @@ def word_clause(c, v, plainly=0.06):
 
 
 FREE = 11  # the style of ids that follow a made-up pattern
-MADE_UP = 0.35  # share of the policies in training whose ids follow such a pattern, and whose labels are not world.py's
+MADE_UP = 0.35  # share of the policies in training whose ids follow such a pattern
+OTHER_LABELS = 0.6  # share of them whose labels are not world.py's
 
 
 def free_ids(n, rng):
@@ -211,7 +212,7 @@ def choose_topics(rng):
 
 def made_up_labels(lang, rng):
     """Two labels that world.py does not list; the first stands for a violation."""
-    if rng.random() < 0.5:
+    if rng.random() < 0.25:
         return rng.choice(paraphrases.LABELS[lang])
     parts = paraphrases.SYLLABLES[lang].split("|")
     while True:
@@ -220,12 +221,14 @@ def made_up_labels(lang, rng):
             return pair
 
 
-def make_contract(lang, levels, rng, held):
+def make_contract(lang, levels, rng, held, asked=None):
     if any(l.startswith("SP") for l in levels):
         return {"output": "severity", "rule": rng.random() < 0.5}
-    output = rng.choice(["label", "label", "label", "binary", "json"])
-    labels = rng.choice(W.LABELS["held"][lang] if held and rng.random() < 0.3 else W.LABELS[lang])
-    if not held and rng.random() < MADE_UP:
+    output = "label" if asked else rng.choice(["label", "label", "label", "binary", "json"])
+    labels = rng.choice(W.LABELS[lang])
+    if asked == "held":
+        labels = rng.choice(W.LABELS["held"][lang])
+    elif asked == "made up" or (not held and rng.random() < OTHER_LABELS):
         labels = made_up_labels(lang, rng)
     return {"output": output, "violates": labels[0], "safe": labels[1], "rule": rng.random() < 0.6, "rule_ids": rng.random() < 0.6}
 
@@ -234,11 +237,13 @@ SIZES = [3, 3, 3, 4, 4, 4, 5, 5, 6, 7, 8, 10]
 SHORT = [3, 3, 3, 4, 4, 5]  # to begin with: few clauses, most of them in canonical words
 
 
-def make_policy(rng, lang=None, held=False, easy=False):
+def make_policy(rng, lang=None, held=False, easy=False, labels=None):
+    """A policy. `held`: with what the held-out evaluation has and training has not, labels aside;
+    `labels`: "made up", or "held" for those that training never sees."""
     lang = lang or ("zh" if rng.random() < 0.27 else "en")
     while True:
         topics, goods = choose_topics(rng)
-        severity = rng.random() < (0.3 if not goods else 0.12)
+        severity = rng.random() < (0.3 if not goods else 0.12) and not labels
         n = rng.choice(SHORT if easy else SIZES)
         bad = ["SP2", "SP3", "SP4"] if severity else ["violates"]
         safe = "SP0" if severity else "safe"
@@ -263,7 +268,7 @@ def make_policy(rng, lang=None, held=False, easy=False):
     v = Voice(rng, lang, False)
     clauses = [replace(c, id=i) for c, i in zip(clauses, ids)]
     clauses = [replace(c, text=word_clause(c, v, 0.7) if easy else word_clause(c, v)) for c in clauses]
-    p = Policy(lang, clauses, make_contract(lang, [c.level for c in clauses], rng, held), rng.choice(["violates", "violates", "safe"]), style=style, held=held)
+    p = Policy(lang, clauses, make_contract(lang, [c.level for c in clauses], rng, held, labels), rng.choice(["violates", "violates", "safe"]), style=style, held=held)
     for _ in range(rng.choice([0, 0, 0, 1, 1, 2])):
         a, b = rng.choice([c for c in clauses if c.violates]), rng.choice([c for c in clauses if not c.violates])
         pair = (a.id, b.id) if (p.precedence == "safe") == (rng.random() < 0.85) else (b.id, a.id)

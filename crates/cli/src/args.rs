@@ -1,6 +1,7 @@
 //! What can be typed.
 
 mod bundle;
+mod insight;
 mod model;
 mod server;
 
@@ -10,6 +11,7 @@ pub use bundle::{
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use domain::policy::Effort;
+pub use insight::{AblateArgs, AskingArgs, AttributeArgs, CoverageArgs, DiffArgs};
 pub use model::{
     BenchArgs, BenchCommand, BenchCommon, DecodeArgs, FetchArgs, InfoArgs, LikeArg, ModelArgs,
     ModelCommand, PrefillArgs, RerunArgs, SynthArgs, VerifyArgs,
@@ -53,6 +55,10 @@ pub enum Command {
     Schema(SchemaArgs),
     /// Compare two runs
     Diff(DiffArgs),
+    /// Say which hunk of an edit caused which flip
+    Attribute(AttributeArgs),
+    /// Say which clauses a verdict rests on
+    Ablate(AblateArgs),
     /// Measures of a run with intervals, by group, beside annotators and older systems
     Stats(StatsArgs),
     /// Show which clauses of its policy a run's cases reach
@@ -131,6 +137,9 @@ pub struct RunArgs {
     /// Only cases that were wrong in the last run, or that flipped in it
     #[arg(long, value_enum)]
     pub only: Option<Only>,
+    /// Test whether each flip is real by at most this many pairs of samples
+    #[arg(long, value_name = "PAIRS")]
+    pub repeat: Option<u32>,
     /// Go on with an interrupted run; its policy, cases and settings are those it began with
     #[arg(long, value_name = "RUN", conflicts_with_all = ["only", "effort", "suite"])]
     pub resume: Option<i64>,
@@ -278,21 +287,6 @@ pub struct RestoreArgs {
 }
 
 #[derive(Args)]
-pub struct DiffArgs {
-    /// The run before
-    #[arg(value_name = "RUN_A")]
-    pub a: i64,
-    /// The run after
-    #[arg(value_name = "RUN_B")]
-    pub b: i64,
-    /// The loss of accuracy that counts as none, as a share of cases
-    #[arg(long, value_name = "SHARE", default_value_t = 0.05)]
-    pub margin: f64,
-    #[command(flatten)]
-    pub place: Place,
-}
-
-#[derive(Args)]
 pub struct StatsArgs {
     /// The runs: several of one policy count as repeats, of several policies together
     #[arg(value_name = "RUN", required = true)]
@@ -310,15 +304,6 @@ pub enum GroupArg {
     Tag,
     Language,
     Kind,
-}
-
-#[derive(Args)]
-pub struct CoverageArgs {
-    /// The run
-    #[arg(value_name = "RUN")]
-    pub run: i64,
-    #[command(flatten)]
-    pub place: Place,
 }
 
 #[derive(Args)]

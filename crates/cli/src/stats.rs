@@ -1,6 +1,6 @@
-//! `touchstone stats` and `coverage`: what runs are worth, and what they reach.
+//! `touchstone stats`: what runs are worth.
 
-use crate::args::{CoverageArgs, GroupArg, StatsArgs};
+use crate::args::{GroupArg, StatsArgs};
 use crate::{json, place, table};
 use domain::run::RunId;
 use domain::stats::groups::GroupBy;
@@ -22,19 +22,6 @@ pub async fn stats(args: StatsArgs) -> Result<(), Failure> {
         println!("{}", json::line(&statistics));
     } else {
         print!("{}", table::statistics(&statistics));
-    }
-    Ok(())
-}
-
-pub async fn coverage(args: CoverageArgs) -> Result<(), Failure> {
-    let studio = place::open(&args.place, None).await?;
-    let coverage = studio.coverage(RunId(args.run)).await;
-    studio.close().await;
-    let coverage = coverage?;
-    if args.place.json {
-        println!("{}", json::line(&coverage));
-    } else {
-        print!("{}", table::coverage(&coverage));
     }
     Ok(())
 }

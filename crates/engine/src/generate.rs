@@ -10,13 +10,14 @@ use crate::attention::Kv;
 use crate::config::Config;
 use crate::crew::{Crew, Exchange};
 use crate::draft::Draft;
-use crate::harmony::{self, Parser};
+use crate::harmony;
 use crate::machine::Machine;
 use crate::margin::Margin;
 use crate::memory;
 use crate::model::{CHUNK, Model, Part};
+use crate::reply::{Parser, Piece};
 use crate::sampling::Sampler;
-use crate::vocabulary::{Piece, Vocabulary};
+use crate::vocabulary::Vocabulary;
 use crate::weights::Weights;
 use crate::{
     Cancel, Channel, Event, Finish, GenerateError, Incoming, LoadError, ModelInfo, Prefix, Reply,

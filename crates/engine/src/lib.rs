@@ -19,6 +19,7 @@ mod model;
 mod moe;
 mod mxfp4;
 mod o200k;
+mod reply;
 mod sampling;
 mod simd;
 mod synth;

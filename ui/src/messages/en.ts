@@ -1,6 +1,7 @@
 // English: the reference catalogue. Every other language has the same keys and the
 // same parameters, which the compiler checks.
 
+import { bundlesEn } from './bundles.en';
 import { servers } from './servers.en';
 
 const many = (n: number, one: string, more: string) => `${n} ${n === 1 ? one : more}`;
@@ -339,39 +340,7 @@ export const en = {
   releases: 'Releases',
   noReleases: 'Nothing has been released yet.',
 
-  // Export
-  exportRelease: 'Export…',
-  exportOf: (policy: string, version: string) => `Export ${policy} ${version}`,
-  exportAs: 'As',
-  exportTo: 'To',
-  choose: 'Choose…',
-  formatBundle: 'Signed bundle: can be verified, re-run and imported',
-  formatReport: 'Report: one HTML page to read and print',
-  formatOpa: 'Open Policy Agent folder',
-  formatPromptfoo: 'promptfoo folder',
-  formatEvals: 'OpenAI evals folder',
-  formatInspect: 'Inspect dataset folder',
-  formatRoost: 'ROOST policy pack folder',
-  exportSigners: 'Signed by',
-  exportSignersHint: 'Whose key is left out signs nothing; the sign-off itself is in the bundle.',
-  exportKeyOf: (name: string) => `Private key of ${name}`,
-  exportKeyPlaceholder: 'private key (PEM)',
-  exportExpires: 'Expires (optional)',
-  exportWithheld: 'Leave contents out',
-  exportWithheldHint: 'Salted hashes stand for the cases.',
-  exportOverwrite: 'Replace the file if it exists',
-  exportNow: 'Export',
-  stepReading: 'Reading',
-  stepPacking: 'Packing',
-  stepSigning: 'Signing',
-  stepWriting: 'Writing',
-  stepChecking: 'Checking',
-  stepJudging: 'Judging',
-  exportedIt: (cases: string, bytes: string) => `Written: ${cases}, ${bytes} bytes`,
-  exportFile: 'File',
-  exportSha: 'SHA-256',
-  exportSignedBy: 'Keys',
-  exportSalt: 'Salt',
+  ...bundlesEn,
 
   // Commands
   palette: 'Commands',

@@ -1,5 +1,6 @@
 // Simplified Chinese.
 
+import { bundlesZh } from './bundles.zh';
 import { servers } from './servers.zh';
 import type { Messages } from './en';
 
@@ -320,38 +321,7 @@ export const zh: Messages = {
   releases: '历次发布',
   noReleases: '还没有发布过。',
 
-  exportRelease: '导出…',
-  exportOf: (policy, version) => `导出 ${policy} ${version}`,
-  exportAs: '形式',
-  exportTo: '位置',
-  choose: '选择…',
-  formatBundle: '签名发布包：可校验、重跑与导入',
-  formatReport: '报告：供阅读与打印的 HTML 页面',
-  formatOpa: 'Open Policy Agent 文件夹',
-  formatPromptfoo: 'promptfoo 文件夹',
-  formatEvals: 'OpenAI evals 文件夹',
-  formatInspect: 'Inspect 数据集文件夹',
-  formatRoost: 'ROOST 政策包文件夹',
-  exportSigners: '签名人',
-  exportSignersHint: '未给出密钥者不签名；其签署记录仍在发布包中。',
-  exportKeyOf: (name) => `${name} 的私钥`,
-  exportKeyPlaceholder: '私钥文件（PEM）',
-  exportExpires: '失效日期（可选）',
-  exportWithheld: '不含案例内容',
-  exportWithheldHint: '以加盐哈希代替案例。',
-  exportOverwrite: '若文件已存在则替换',
-  exportNow: '开始导出',
-  stepReading: '读取',
-  stepPacking: '打包',
-  stepSigning: '签名',
-  stepWriting: '写入',
-  stepChecking: '检查',
-  stepJudging: '判定',
-  exportedIt: (cases, bytes) => `已写入：${cases}，${bytes} 字节`,
-  exportFile: '文件',
-  exportSha: 'SHA-256 摘要',
-  exportSignedBy: '密钥',
-  exportSalt: '盐文件',
+  ...bundlesZh,
 
   palette: '命令',
   palettePlaceholder: '输入命令、政策或条款…',
