@@ -31,8 +31,12 @@ class Client:
             f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         ).encode()
-        if self.idle:
+        while self.idle:
             reader, writer = self.idle.pop()
+            # The server closes what was silent for a minute; nothing was asked on it then.
+            if not reader.at_eof():
+                break
+            writer.close()
         else:
             reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:
