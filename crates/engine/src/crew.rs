@@ -78,8 +78,8 @@ impl Crew {
         let (say, hear) = mpsc::channel();
         thread::scope(|scope| {
             let mut desks: Vec<Desk> = self.0.iter().map(Desk::new).collect();
-            for worker in 0..desks.len() {
-                desks[worker].hire(scope, worker, Vec::new(), work, &say);
+            for (worker, desk) in desks.iter_mut().enumerate() {
+                desk.hire(scope, worker, Vec::new(), work, &say);
             }
             let mut result = Ok(());
             while desks.iter().any(Desk::at_work) {
@@ -98,11 +98,10 @@ impl Crew {
                         let mut given = Vec::new();
                         if result.is_ok() {
                             // Whoever has nothing to do comes first: a request joins sooner there.
-                            for idle in 0..desks.len() {
-                                if !desks[idle].at_work()
-                                    && let Some(first) = numbered()
-                                {
-                                    desks[idle].hire(scope, idle, vec![first], work, &say);
+                            let idle = desks.iter_mut().enumerate();
+                            for (worker, desk) in idle.filter(|(_, desk)| !desk.at_work()) {
+                                if let Some(first) = numbered() {
+                                    desk.hire(scope, worker, vec![first], work, &say);
                                 }
                             }
                             given.extend((0..wanted).map_while(|_| numbered()));
