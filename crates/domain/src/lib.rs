@@ -12,9 +12,11 @@ pub mod coverage;
 pub mod diff;
 pub mod flip;
 pub mod gate;
+pub mod hunk;
 pub mod policy;
 pub mod prompt;
 pub mod run;
+pub mod search;
 pub mod stats;
 pub mod verdict;
 
