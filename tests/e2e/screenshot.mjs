@@ -35,7 +35,7 @@ try {
   await cp(join(root, 'touchstone.toml'), workspace.file('touchstone.toml'));
   await openPolicy(window, 'tobacco');
   await finished(window);
-  await window.chord(Key.Control, '2');
+  await window.chord(Key.Control, '5');
   await window.find('[data-testid=gate]');
   await pictures('release');
 } finally {

@@ -4,6 +4,12 @@
 import { Channel, invoke } from '@tauri-apps/api/core';
 import type {
   BundleProgress,
+  CompareView,
+  CoverageView,
+  CsvTable,
+  GroupBy,
+  SearchResult,
+  Statistics,
   EvaluateRequest,
   Exported,
   ExportRequest,
@@ -157,3 +163,20 @@ export const verifyModel = (id: string, onProgress: (step: ModelProgress) => voi
 export const speedTest = (id: string) => invoke<SpeedView>('speed_test', { id });
 
 export const cancelModelTask = () => invoke<void>('cancel_model_task');
+
+export const compare = (a: RunId, b: RunId) => invoke<CompareView>('compare', { a, b });
+
+export const coverage = (run: RunId) => invoke<CoverageView>('coverage', { run });
+
+export const statistics = (runs: RunId[], by: GroupBy | null) =>
+  invoke<Statistics>('statistics', { runs, by });
+
+/** Through the traces of one policy, or of all. */
+export const search = (text: string, policy: string | null) =>
+  invoke<SearchResult>('search', { text, policy });
+
+/** Both say where the file lies. */
+export const exportCsv = (of: CsvTable, out: string) =>
+  invoke<string>('export_csv', { of, out });
+
+export const exportSvg = (svg: string, out: string) => invoke<string>('export_svg', { svg, out });

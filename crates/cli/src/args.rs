@@ -2,6 +2,7 @@
 
 mod bundle;
 mod model;
+mod search;
 mod server;
 
 pub use bundle::{
@@ -14,6 +15,7 @@ pub use model::{
     BenchArgs, BenchCommand, BenchCommon, DecodeArgs, FetchArgs, InfoArgs, LikeArg, ModelArgs,
     ModelCommand, PrefillArgs, RerunArgs, SynthArgs, VerifyArgs,
 };
+pub use search::SearchArgs;
 pub use server::{AddServerArgs, HostArgs, KeyArgs, ReachServerArgs, ServerArgs, ServerCommand};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -59,6 +61,8 @@ pub enum Command {
     Coverage(CoverageArgs),
     /// Make a suite of a CSV, TSV, JSON, JSON Lines or XLSX file (gzipped or not)
     Import(ImportArgs),
+    /// Search through all traces and answers
+    Search(SearchArgs),
     /// List the runs so far
     Runs(RunsArgs),
     /// Show or choose the run that a policy's runs are compared with
@@ -288,6 +292,12 @@ pub struct DiffArgs {
     /// The loss of accuracy that counts as none, as a share of cases
     #[arg(long, value_name = "SHARE", default_value_t = 0.05)]
     pub margin: f64,
+    /// Show the two traces of this case instead, the second as it differs from the first
+    #[arg(long, value_name = "CASE")]
+    pub case: Option<String>,
+    /// Print the flips as CSV on standard output
+    #[arg(long, conflicts_with_all = ["json", "case"])]
+    pub csv: bool,
     #[command(flatten)]
     pub place: Place,
 }
@@ -317,6 +327,9 @@ pub struct CoverageArgs {
     /// The run
     #[arg(value_name = "RUN")]
     pub run: i64,
+    /// Print CSV on standard output
+    #[arg(long, conflicts_with = "json")]
+    pub csv: bool,
     #[command(flatten)]
     pub place: Place,
 }
@@ -381,6 +394,9 @@ pub struct RunsArgs {
     /// Only this policy's runs
     #[arg(long, value_name = "POLICY")]
     pub policy: Option<String>,
+    /// Print CSV, oldest run first, on standard output
+    #[arg(long, requires = "policy", conflicts_with = "json")]
+    pub csv: bool,
     #[command(flatten)]
     pub place: Place,
 }

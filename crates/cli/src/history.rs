@@ -4,14 +4,27 @@
 use crate::args::{BaselineArgs, DiffArgs, ModelsArgs, RepairArgs, RestoreArgs, RunsArgs};
 use crate::{input, json, place, table};
 use domain::run::RunId;
-use studio::view::{Failure, RunSummary};
+use studio::view::{CsvTable, Failure, RunSummary};
 use studio::{BadDatabase, Options, Studio};
 
 pub async fn diff(args: DiffArgs) -> Result<(), Failure> {
     let studio = place::open(&args.place, None).await?;
-    let comparison = studio
-        .compare_within(RunId(args.a), RunId(args.b), args.margin)
-        .await;
+    let (a, b) = (RunId(args.a), RunId(args.b));
+    if let Some(case) = &args.case {
+        let trace = studio.trace(b, case, Some(a)).await;
+        studio.close().await;
+        let trace = trace?;
+        if args.place.json {
+            println!("{}", json::line(&trace));
+        } else {
+            print!("{}", table::traces(&trace, table::Style::of_stdout()));
+        }
+        return Ok(());
+    }
+    if args.csv {
+        return print_csv(studio, &CsvTable::Flips { a, b }).await;
+    }
+    let comparison = studio.compare_within(a, b, args.margin).await;
     studio.close().await;
     let comparison = comparison?;
     if args.place.json {
@@ -38,6 +51,9 @@ pub async fn runs(args: RunsArgs) -> Result<(), Failure> {
     if let (Some(wanted), true) = (&args.policy, names.is_empty()) {
         return Err(input(format!("The workspace has no policy {wanted}.")));
     }
+    if let (true, Some(policy)) = (args.csv, args.policy) {
+        return print_csv(studio, &CsvTable::Runs { policy }).await;
+    }
     let mut runs: Vec<RunSummary> = Vec::new();
     for name in names {
         runs.extend(studio.runs(&name).await?);
@@ -49,6 +65,14 @@ pub async fn runs(args: RunsArgs) -> Result<(), Failure> {
     } else {
         print!("{}", table::runs(&runs));
     }
+    Ok(())
+}
+
+/// Prints a table as CSV, and closes the studio.
+pub async fn print_csv(studio: Studio, of: &CsvTable) -> Result<(), Failure> {
+    let csv = studio.csv(of).await;
+    studio.close().await;
+    print!("{}", csv?);
     Ok(())
 }
 

@@ -1,10 +1,11 @@
 //! `touchstone stats` and `coverage`: what runs are worth, and what they reach.
 
 use crate::args::{CoverageArgs, GroupArg, StatsArgs};
+use crate::history::print_csv;
 use crate::{json, place, table};
 use domain::run::RunId;
 use domain::stats::groups::GroupBy;
-use studio::view::Failure;
+use studio::view::{CsvTable, Failure};
 
 pub async fn stats(args: StatsArgs) -> Result<(), Failure> {
     let studio = place::open(&args.place, None).await?;
@@ -28,6 +29,10 @@ pub async fn stats(args: StatsArgs) -> Result<(), Failure> {
 
 pub async fn coverage(args: CoverageArgs) -> Result<(), Failure> {
     let studio = place::open(&args.place, None).await?;
+    if args.csv {
+        let run = RunId(args.run);
+        return print_csv(studio, &CsvTable::Coverage { run }).await;
+    }
     let coverage = studio.coverage(RunId(args.run)).await;
     studio.close().await;
     let coverage = coverage?;

@@ -45,7 +45,7 @@ pub enum Standing {
     /// No trace and no answer names it.
     Uncovered,
     /// It is named, and no answer rests on it.
-    Dead,
+    Named,
     /// Answers rest on it, all cases that name it with one verdict.
     OneSided,
     /// Answers rest on it, and cases of both verdicts name it.
@@ -58,7 +58,7 @@ impl Standing {
     pub fn of(named: u32, answered: u32, violates: u32, safe: u32) -> Standing {
         match (named, answered) {
             (0, _) => Standing::Uncovered,
-            (_, 0) => Standing::Dead,
+            (_, 0) => Standing::Named,
             _ if violates > 0 && safe > 0 => Standing::BothPolarities,
             _ => Standing::OneSided,
         }
@@ -151,12 +151,7 @@ pub fn coverage<'a>(clauses: &[Clause], seen: impl IntoIterator<Item = Seen<'a>>
     for figure in &mut figures {
         figure.covered = figure.cited > 0;
         figure.both_polarities = figure.violates > 0 && figure.safe > 0;
-        figure.standing = Standing::of(
-            figure.cited,
-            figure.answered,
-            figure.violates,
-            figure.safe,
-        );
+        figure.standing = Standing::of(figure.cited, figure.answered, figure.violates, figure.safe);
     }
     let named = |(text, cases): (String, BTreeSet<&str>)| Invented {
         text,
@@ -265,7 +260,7 @@ mod tests {
             [
                 Standing::BothPolarities,
                 Standing::Uncovered,
-                Standing::Dead
+                Standing::Named
             ]
         );
         assert_eq!(Standing::of(2, 1, 2, 0), Standing::OneSided);

@@ -14,14 +14,14 @@ const CONTEXT_LINES: usize = 2;
 /// Changes that lie near each other.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
-pub struct Hunk {
-    pub lines: Vec<HunkLine>,
+pub struct DiffHunk {
+    pub lines: Vec<DiffHunkLine>,
 }
 
 /// A line with its 1-based number on each side that has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
-pub struct HunkLine {
+pub struct DiffHunkLine {
     pub op: DiffOp,
     pub before: Option<u32>,
     pub after: Option<u32>,
@@ -29,13 +29,13 @@ pub struct HunkLine {
 }
 
 /// The hunks from `before` to `after`, in order; none where the lines are the same.
-pub fn hunks(before: &str, after: &str) -> Vec<Hunk> {
+pub fn hunks(before: &str, after: &str) -> Vec<DiffHunk> {
     let before: Vec<&str> = before.lines().collect();
     let after: Vec<&str> = after.lines().collect();
     let steps = capture_diff_slices(Algorithm::Myers, &before, &after);
     group_diff_ops(steps, CONTEXT_LINES)
         .iter()
-        .map(|steps| Hunk {
+        .map(|steps| DiffHunk {
             lines: steps
                 .iter()
                 .flat_map(|step| lines(step, &before, &after))
@@ -45,13 +45,13 @@ pub fn hunks(before: &str, after: &str) -> Vec<Hunk> {
         .collect()
 }
 
-fn lines(step: &Step, before: &[&str], after: &[&str]) -> Vec<HunkLine> {
+fn lines(step: &Step, before: &[&str], after: &[&str]) -> Vec<DiffHunkLine> {
     let number = |index: usize| u32::try_from(index + 1).ok();
     let (old, new) = (step.old_range(), step.new_range());
     if matches!(step, Step::Equal { .. }) {
         return old
             .zip(new)
-            .map(|(old, new)| HunkLine {
+            .map(|(old, new)| DiffHunkLine {
                 op: DiffOp::Equal,
                 before: number(old),
                 after: number(new),
@@ -59,13 +59,13 @@ fn lines(step: &Step, before: &[&str], after: &[&str]) -> Vec<HunkLine> {
             })
             .collect();
     }
-    let removed = old.map(|index| HunkLine {
+    let removed = old.map(|index| DiffHunkLine {
         op: DiffOp::Delete,
         before: number(index),
         after: None,
         text: before[index].to_owned(),
     });
-    let added = new.map(|index| HunkLine {
+    let added = new.map(|index| DiffHunkLine {
         op: DiffOp::Insert,
         before: None,
         after: number(index),
@@ -74,7 +74,7 @@ fn lines(step: &Step, before: &[&str], after: &[&str]) -> Vec<HunkLine> {
     removed.chain(added).collect()
 }
 
-impl Hunk {
+impl DiffHunk {
     /// The clauses that lose or gain a line in this hunk: those of the text before and those
     /// of the text after, in the policy's order, each once.
     pub fn clauses(&self, before: &[Clause], after: &[Clause]) -> Vec<String> {
@@ -113,7 +113,7 @@ mod tests {
     const BEFORE: &str =
         "# P\n\nA1 One.\nA2 Two.\nA3 Three.\nA4 Four.\nA5 Five.\nA6 Six.\nA7 Seven.\nA8 Eight.\n";
 
-    fn show(hunks: &[Hunk]) -> Vec<String> {
+    fn show(hunks: &[DiffHunk]) -> Vec<String> {
         let number = |line: Option<u32>| line.map_or("-".to_owned(), |line| line.to_string());
         hunks
             .iter()
@@ -160,7 +160,7 @@ mod tests {
         #[test]
         fn hunks_hold_every_changed_line_once(before in "([abc]\n){0,16}", after in "([abc]\n){0,16}") {
             let found = hunks(&before, &after);
-            let lines: Vec<&HunkLine> = found.iter().flat_map(|hunk| &hunk.lines).collect();
+            let lines: Vec<&DiffHunkLine> = found.iter().flat_map(|hunk| &hunk.lines).collect();
             let removed = lines.iter().filter(|line| line.op == DiffOp::Delete).count();
             let added = lines.iter().filter(|line| line.op == DiffOp::Insert).count();
             prop_assert_eq!(before.lines().count() + added, after.lines().count() + removed);

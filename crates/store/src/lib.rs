@@ -15,6 +15,7 @@ mod releases;
 mod revisions;
 mod run_cases;
 mod runs;
+mod search;
 mod servers;
 mod sign_offs;
 
@@ -28,5 +29,6 @@ pub use releases::Release;
 pub use revisions::Revision;
 pub use run_cases::{JudgedCount, RunCase};
 pub use runs::{Identity, NewRun, Run, RunState};
+pub use search::Found;
 pub use servers::ServerEntry;
 pub use sign_offs::SignOff;

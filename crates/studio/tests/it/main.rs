@@ -13,5 +13,6 @@ mod pebble;
 mod releases;
 mod remote;
 mod schemas;
+mod screens;
 mod support;
 mod watch;

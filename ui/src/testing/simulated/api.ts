@@ -32,7 +32,7 @@ import {
   analysisOf,
   citationsOf,
   clausesOf,
-  compare,
+  compare as compareRows,
   figuresOf,
   hash,
   judge,
@@ -64,6 +64,7 @@ import { beginRun, fail, simulation, type Going, type Run } from './simulation';
 
 export { cancelModelTask, fetchModel, modelInfo, models, speedTest, verifyModel };
 export { simulation };
+export { compare, coverage, exportCsv, exportSvg, search, statistics } from './screens';
 
 const root = '/srv/marketplace';
 
@@ -120,7 +121,7 @@ function rowsOf(policy: SamplePolicy, run: Run, base: Run | null): CaseRow[] {
       unparsed_reason: null,
     };
     const correct = row.verdict && item.expected ? row.verdict === item.expected : null;
-    return compare(
+    return compareRows(
       { ...row, tags: item.tags ?? [], expected: item.expected ?? null, correct },
       base?.rows.get(item.id),
     );
@@ -380,7 +381,7 @@ export async function trace(id: RunId, caseId: string, baseline: RunId | null): 
   const before = base && judge(item, base.text);
   return later({
     run: id,
-    row: compare(now.row, base?.rows.get(caseId)),
+    row: compareRows(now.row, base?.rows.get(caseId)),
     case: item,
     trace: now.trace,
     citations: citationsOf(now.trace, clausesOf(run.text)),
