@@ -176,7 +176,6 @@ export const search = (text: string, policy: string | null) =>
   invoke<SearchResult>('search', { text, policy });
 
 /** Both say where the file lies. */
-export const exportCsv = (of: CsvTable, out: string) =>
-  invoke<string>('export_csv', { of, out });
+export const exportCsv = (of: CsvTable, out: string) => invoke<string>('export_csv', { of, out });
 
 export const exportSvg = (svg: string, out: string) => invoke<string>('export_svg', { svg, out });

@@ -21,9 +21,12 @@ beforeEach(() => {
   vi.spyOn(HTMLCanvasElement.prototype, 'getContext').mockReturnValue(null);
 });
 
+/** A busy machine takes its time. */
+const settled = (check: () => void) => vi.waitFor(check, 20_000);
+
 async function open(keys: string) {
   render(App);
-  await vi.waitFor(() => expect(studio.tab?.session.phase).toBe('finished'));
+  await settled(() => expect(studio.tab?.session.phase).toBe('finished'));
   await fireEvent.keyDown(window, { key: keys, ctrlKey: true });
 }
 
@@ -34,8 +37,8 @@ async function edited() {
   const text = tab.text.replace('- T4 ', '- T4 Unless a price is given. ');
   expect(text).not.toBe(tab.text);
   studio.edited(tab, text);
-  await vi.waitFor(() => expect(tab.runs.some((run) => run.run > 30)).toBe(true));
-  await vi.waitFor(() => expect(tab.session.phase).toBe('finished'));
+  await settled(() => expect(tab.runs.some((run) => run.run > 30)).toBe(true));
+  await settled(() => expect(tab.session.phase).toBe('finished'));
 }
 
 it('compares the newest run with the baseline, hunk by hunk and flip by flip', async () => {
@@ -54,25 +57,25 @@ it('compares the newest run with the baseline, hunk by hunk and flip by flip', a
   const list = screen.getByTestId('compare-flips');
   await fireEvent.keyDown(list, { key: 'End' });
   const last = desk?.rows.at(-1)?.case;
-  await vi.waitFor(() => expect(screen.getByTestId('compare-traces').dataset.case).toBe(last));
+  await settled(() => expect(screen.getByTestId('compare-traces').dataset.case).toBe(last));
   expect(screen.getByTestId('trace-before').querySelector('ins')).toBeNull();
   expect(screen.getByTestId('trace-after').querySelector('del')).toBeNull();
   expect(flips.length).toBeGreaterThan(0);
   await fireEvent.keyDown(list, { key: 'Enter' });
-  await vi.waitFor(() => expect(studio.screen).toBe('workbench'));
-  await vi.waitFor(() => expect(studio.tab?.table.selected).toBe(last));
+  await settled(() => expect(studio.screen).toBe('workbench'));
+  await settled(() => expect(studio.tab?.table.selected).toBe(last));
 });
 
 it('swaps both sides and exports the flips', async () => {
   await open('2');
-  await vi.waitFor(() => expect(studio.tab?.comparing.view).not.toBeNull());
+  await settled(() => expect(studio.tab?.comparing.view).not.toBeNull());
   const desk = studio.tab?.comparing;
   const [a, b] = [desk?.a?.run, desk?.b?.run];
   await fireEvent.click(screen.getByTestId('compare-swap'));
-  await vi.waitFor(() => expect(desk?.view?.a.run).toBe(b));
+  await settled(() => expect(desk?.view?.a.run).toBe(b));
   expect(desk?.view?.b.run).toBe(a);
   await fireEvent.click(screen.getByText('Export CSV'));
-  await vi.waitFor(() => expect(exported[0]?.of).toEqual({ kind: 'flips', a: b, b: a }));
+  await settled(() => expect(exported[0]?.of).toEqual({ kind: 'flips', a: b, b: a }));
 });
 
 it('says what to do where there is nothing to compare', async () => {
@@ -100,9 +103,9 @@ it('maps clauses by cases, for the keyboard too, and leads to the clause', async
   await fireEvent.click(screen.getByTestId('order-clause'));
   expect(studio.tab?.covering.order).toBe('clause');
   await fireEvent.keyDown(map, { key: 'c' });
-  await vi.waitFor(() => expect(studio.screen).toBe('workbench'));
+  await settled(() => expect(studio.screen).toBe('workbench'));
   const line = studio.tab?.analysis.clauses[1]?.line_start;
-  await vi.waitFor(() => expect(studio.tab?.cursor.line).toBe(line));
+  await settled(() => expect(studio.tab?.cursor.line).toBe(line));
 });
 
 it('searches all traces and opens the case of a hit', async () => {
@@ -112,8 +115,8 @@ it('searches all traces and opens the case of a hit', async () => {
   const hit = (await screen.findAllByTestId('search-hit'))[0] as HTMLElement;
   expect(hit.querySelector('mark')?.textContent?.toLowerCase()).toBe('conversation');
   await fireEvent.click(hit);
-  await vi.waitFor(() => expect(studio.screen).toBe('workbench'));
-  await vi.waitFor(() => expect(studio.tab?.table.selected).toBe(hit.dataset.case));
+  await settled(() => expect(studio.screen).toBe('workbench'));
+  await settled(() => expect(studio.tab?.table.selected).toBe(hit.dataset.case));
 });
 
 it('breaks a run down by tag and writes its curves', async () => {
@@ -122,15 +125,15 @@ it('breaks a run down by tag and writes its curves', async () => {
   const by = await screen.findByTestId('breakdown-by');
   await fireEvent.change(by, { target: { value: 'tag' } });
   const tags = new Set(simulation.policy('tobacco').cases.flatMap((item) => item.tags ?? []));
-  await vi.waitFor(() => expect(screen.getAllByTestId('group')).toHaveLength(tags.size));
+  await settled(() => expect(screen.getAllByTestId('group')).toHaveLength(tags.size));
   await fireEvent.click(screen.getByTestId('export-csv'));
-  await vi.waitFor(() => expect(exported[0]?.of).toEqual({ kind: 'runs', policy: 'tobacco' }));
+  await settled(() => expect(exported[0]?.of).toEqual({ kind: 'runs', policy: 'tobacco' }));
 });
 
 it('speaks Chinese on the new screens', async () => {
   await open('3');
   i18n.language = 'zh';
-  await vi.waitFor(() =>
+  await settled(() =>
     expect(screen.getByTestId('standing-uncovered').textContent).toContain('未覆盖'),
   );
 });

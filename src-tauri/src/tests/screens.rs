@@ -25,8 +25,16 @@ fn runs_are_compared_covered_searched_and_exported() {
     let coverage = page.get("coverage", json!({ "run": 2 }));
     assert_eq!(coverage["cases"].as_array().unwrap().len(), 2);
     let statistics = page.get("statistics", json!({ "runs": [2], "by": "kind" }));
-    assert!(!statistics["policies"][0]["groups"].as_array().unwrap().is_empty());
-    let trace = page.get("trace", json!({ "run": 2, "case": "tobacco-001", "baseline": 1 }));
+    assert!(
+        !statistics["policies"][0]["groups"]
+            .as_array()
+            .unwrap()
+            .is_empty()
+    );
+    let trace = page.get(
+        "trace",
+        json!({ "run": 2, "case": "tobacco-001", "baseline": 1 }),
+    );
     let word = trace["trace"].as_str().unwrap().split(' ').next().unwrap();
     let found = page.get("search", json!({ "text": word, "policy": null }));
     assert!(!found["hits"].as_array().unwrap().is_empty());
@@ -34,7 +42,10 @@ fn runs_are_compared_covered_searched_and_exported() {
     let path = page.get("export_csv", json!({ "of": of, "out": "runs.csv" }));
     assert!(path.as_str().unwrap().ends_with("runs.csv"));
     assert_eq!(page.read("runs.csv").lines().count(), 3);
-    page.get("export_svg", json!({ "svg": "<svg></svg>", "out": "curves.svg" }));
+    page.get(
+        "export_svg",
+        json!({ "svg": "<svg></svg>", "out": "curves.svg" }),
+    );
     assert_eq!(page.read("curves.svg"), "<svg></svg>");
     let outside = json!({ "svg": "<svg></svg>", "out": "policies/tobacco.md" });
     assert!(page.call("export_svg", outside).is_err());

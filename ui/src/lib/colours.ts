@@ -30,7 +30,6 @@ export function onTheme(changed: () => void): () => void {
 /** A drawn SVG as a file of its own: tokens resolved, on the panel's ground. */
 export function standaloneSvg(svg: SVGSVGElement): string {
   const clone = svg.cloneNode(true) as SVGSVGElement;
-  clone.setAttribute('xmlns', 'http://www.w3.org/2000/svg');
   clone.setAttribute('font-family', 'Inter, system-ui, sans-serif');
   const ground = document.createElementNS('http://www.w3.org/2000/svg', 'rect');
   ground.setAttribute('width', '100%');
@@ -39,7 +38,9 @@ export function standaloneSvg(svg: SVGSVGElement): string {
   clone.querySelector('style')?.after(ground);
   if (!ground.parentNode) clone.prepend(ground);
   const text = new XMLSerializer().serializeToString(clone);
-  const tokens = [...new Set([...text.matchAll(/var\((--[\w-]+)\)/g)].map((match) => match[1] ?? ''))];
+  const tokens = [
+    ...new Set([...text.matchAll(/var\((--[\w-]+)\)/g)].map((match) => match[1] ?? '')),
+  ];
   const parent = svg.parentElement ?? document.body;
   const resolved = colours(parent, [...tokens, '--ink']);
   return text

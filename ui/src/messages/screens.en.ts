@@ -24,7 +24,8 @@ export const screens = {
   compareChoosePolicy: 'Policy',
   compareNoRuns: 'This policy has no finished run yet.',
   compareNeedTwo: 'Nothing to compare yet',
-  compareNeedTwoDetail: 'Edit the policy in the Workbench: every run is kept, and two can be compared here.',
+  compareNeedTwoDetail:
+    'Edit the policy in the Workbench: every run is kept, and two can be compared here.',
   compareWorking: 'Comparing…',
   compareFailed: 'The runs could not be compared',
   overlapBoth: (n: number) => `${many(n, 'case', 'cases')} judged in both`,
@@ -35,12 +36,12 @@ export const screens = {
   measureNames: (measure: string) => measures[measure as Measure] ?? measure,
   columnMeasure: 'Measure',
   columnDifference: 'Difference',
-  pairedTest: (p: string, fixed: number, broken: number) =>
-    `Exact McNemar: p ${p}, from ${fixed} fixed and ${broken} broken`,
+  pairedTest: (p: string, discordant: string) => `Exact McNemar: p ${p} (${discordant})`,
   noRegression: (measure: string, margin: string) => `${measure}: no loss of ${margin} or more`,
   noRegressionEquivalent: (measure: string, margin: string) =>
     `${measure}: no change of ${margin} or more either way`,
-  noRegressionLoss: (measure: string, margin: string) => `${measure}: a loss of more than ${margin}`,
+  noRegressionLoss: (measure: string, margin: string) =>
+    `${measure}: a loss of more than ${margin}`,
   noRegressionOpen: (measure: string, margin: string) =>
     `${measure}: a loss of ${margin} is not ruled out`,
   confusionOf: (run: number) => `Confusion matrix of run ${run}`,
@@ -69,7 +70,8 @@ export const screens = {
   coverageWorking: 'Reading the traces…',
   coverageFailed: 'The coverage could not be read',
   coverageNoRun: 'No run to look at yet',
-  coverageNoRunDetail: 'Judge the suite in the Workbench; its traces show which clauses they rest on.',
+  coverageNoRunDetail:
+    'Judge the suite in the Workbench; its traces show which clauses they rest on.',
   coverageNoClauses: 'The policy has no clauses that traces could name.',
   coverageCount: (n: number, total: number) => `${n} of ${many(total, 'clause', 'clauses')} named`,
   coverageMap: 'Clauses by cases',

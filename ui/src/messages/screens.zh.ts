@@ -34,7 +34,7 @@ export const screens: typeof en = {
   measureNames: (measure) => measures[measure as Measure] ?? measure,
   columnMeasure: '指标',
   columnDifference: '差异',
-  pairedTest: (p, fixed, broken) => `精确 McNemar 检验：p ${p}，${fixed} 个改正，${broken} 个变错`,
+  pairedTest: (p, discordant) => `精确 McNemar 检验：p ${p}（${discordant}）`,
   noRegression: (measure, margin) => `${measure}：没有 ${margin} 或以上的下降`,
   noRegressionEquivalent: (measure, margin) => `${measure}：升降均不到 ${margin}`,
   noRegressionLoss: (measure, margin) => `${measure}：下降超过 ${margin}`,

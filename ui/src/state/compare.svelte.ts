@@ -35,6 +35,8 @@ export class CompareDesk {
   #asked = 0;
   #traceAsked = 0;
   #compared = '';
+  /** A person chose; newer runs do not take the place of what they chose. */
+  #chosen = false;
 
   constructor(policy: string) {
     this.policy = policy;
@@ -44,8 +46,7 @@ export class CompareDesk {
   async refresh(baseline: RunId | null) {
     try {
       const runs = await this.load(this.policy);
-      const chosen = (pick: Pick | null) => pick !== null;
-      if (!chosen(this.a) || !chosen(this.b)) {
+      if (!this.#chosen) {
         const now = runs.find((run) => run.run !== baseline) ?? runs[0];
         const before =
           runs.find((run) => run.run === baseline && run !== now) ??
@@ -78,11 +79,13 @@ export class CompareDesk {
   }
 
   async choose(side: Side, pick: Pick) {
+    this.#chosen = true;
     this[side] = pick;
     await this.compare();
   }
 
   async swap() {
+    this.#chosen = true;
     [this.a, this.b] = [this.b, this.a];
     await this.compare();
   }

@@ -3,4 +3,4 @@
 /**
  * How far the cases reach a clause.
  */
-export type Standing = "uncovered" | "dead" | "one_sided" | "both_polarities";
+export type Standing = "uncovered" | "named" | "one_sided" | "both_polarities";

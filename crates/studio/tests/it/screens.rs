@@ -99,7 +99,11 @@ fn cases(result: &SearchResult) -> Vec<&str> {
 async fn traces_are_found_by_what_they_say_in_any_script() {
     let space = with(Replay::new(|prefix, request| {
         match request.user.contains("snuff") {
-            true => line("该内容宣传赌博网站。 100% T1, \"so to say\".", "VIOLATES T1", 3.0),
+            true => line(
+                "该内容宣传赌博网站。 100% T1, \"so to say\".",
+                "VIOLATES T1",
+                3.0,
+            ),
             false => reads(prefix, request),
         }
     }))
@@ -112,7 +116,11 @@ async fn traces_are_found_by_what_they_say_in_any_script() {
     assert_eq!(cases(&museum), ["b"]);
     assert_eq!(museum.hits[0].run, RunId(2));
     assert_eq!(museum.hits[0].verdict, Verdict::Safe);
-    let marked: Vec<_> = museum.hits[0].passage.iter().filter(|part| part.hit).collect();
+    let marked: Vec<_> = museum.hits[0]
+        .passage
+        .iter()
+        .filter(|part| part.hit)
+        .collect();
     assert_eq!(marked[0].text, "museum");
     // Two characters are no trigram; Chinese asks with two.
     assert_eq!(cases(&search("赌博").await), ["d", "d"]);
@@ -126,7 +134,11 @@ async fn traces_are_found_by_what_they_say_in_any_script() {
     assert!(!search("VIOLATES").await.hits.is_empty());
     let other = space.studio.search("museum", Some("spam")).await.unwrap();
     assert!(other.hits.is_empty());
-    let own = space.studio.search("museum", Some("tobacco")).await.unwrap();
+    let own = space
+        .studio
+        .search("museum", Some("tobacco"))
+        .await
+        .unwrap();
     assert_eq!(cases(&own), ["b"]);
     let failure = space.studio.search(" \" ", None).await.unwrap_err();
     assert!(failure.message.contains("phrase in quotes"), "{failure}");
@@ -161,7 +173,15 @@ async fn tables_and_pictures_leave_as_files_of_their_kind() {
     assert!(failure.message.contains(".csv"), "{failure}");
     let failure = space.studio.export_svg("<svg/>", policy_file).unwrap_err();
     assert!(failure.message.contains(".svg"), "{failure}");
-    assert!(space.studio.export_svg("<html>", Path::new("x.svg")).is_err());
-    let picture = space.studio.export_svg("<svg/>", Path::new("x.svg")).unwrap();
+    assert!(
+        space
+            .studio
+            .export_svg("<html>", Path::new("x.svg"))
+            .is_err()
+    );
+    let picture = space
+        .studio
+        .export_svg("<svg/>", Path::new("x.svg"))
+        .unwrap();
     assert_eq!(std::fs::read_to_string(picture).unwrap(), "<svg/>");
 }

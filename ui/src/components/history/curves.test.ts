@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { en } from '../../messages/en';
 import { standaloneSvg } from '../../lib/colours';
 import { simulation } from '../../testing/simulated/api';
@@ -15,7 +15,12 @@ it('draws a curve for each chosen metric, and leaves as a picture of its own', (
   expect(svg.querySelectorAll('[aria-label=area] path')).toHaveLength(1);
   expect(svg.textContent).toContain('Baseline');
   expect(svg.querySelector('title')?.textContent).toContain('95 % interval');
+  // jsdom resolves no custom properties.
+  vi.spyOn(window, 'getComputedStyle').mockReturnValue({
+    color: 'rgb(1, 2, 3)',
+  } as CSSStyleDeclaration);
   const text = standaloneSvg(svg);
+  vi.restoreAllMocks();
   expect(text.startsWith('<svg')).toBe(true);
   expect(text).not.toContain('var(');
   expect(text).not.toContain('currentColor');

@@ -30,7 +30,7 @@ export const CURVES: readonly Curve[] = [
 type Point = { at: number; run: number; value: number; low: number | null; high: number | null };
 
 function points(runs: readonly RunSummary[], curve: Curve): Point[] {
-  return runs.flatMap((run, at) => {
+  return runs.flatMap((run, at): Point[] => {
     const found = curve.of(run.metrics);
     if (found === null) return [];
     if (typeof found === 'number')

@@ -59,12 +59,13 @@ import {
   speedTest,
   verifyModel,
 } from './models';
+import { compare, coverage, exportCsv, exportSvg, search, statistics } from './screens';
 import type { SamplePolicy } from './samples';
 import { beginRun, fail, simulation, type Going, type Run } from './simulation';
 
 export { cancelModelTask, fetchModel, modelInfo, models, speedTest, verifyModel };
 export { simulation };
-export { compare, coverage, exportCsv, exportSvg, search, statistics } from './screens';
+export { compare, coverage, exportCsv, exportSvg, search, statistics };
 
 const root = '/srv/marketplace';
 
@@ -528,4 +529,10 @@ export { importPreview, importSuite, pickFile };
   verifyModel,
   speedTest,
   cancelModelTask,
+  compare,
+  coverage,
+  exportCsv,
+  exportSvg,
+  search,
+  statistics,
 }) satisfies typeof real;

@@ -23,8 +23,7 @@ const later = <T>(value: T) => new Promise<T>((resolve) => setTimeout(() => reso
 
 function runOf(id: RunId): Run {
   return (
-    simulation.runs.find((run) => run.summary.run === id) ??
-    fail('input', `There is no run ${id}.`)
+    simulation.runs.find((run) => run.summary.run === id) ?? fail('input', `There is no run ${id}.`)
   );
 }
 
@@ -308,4 +307,3 @@ export async function exportSvg(svg: string, out: string) {
   exported.push({ svg, out });
   return later(`/srv/marketplace/${out}`);
 }
-
