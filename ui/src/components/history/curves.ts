@@ -111,3 +111,8 @@ export function drawCurves(
     marks,
   }) as SVGSVGElement;
 }
+
+/** Puts a drawing where an earlier one was. */
+export function place(host: Element, drawing: SVGSVGElement) {
+  host.replaceChildren(drawing);
+}
