@@ -3,8 +3,15 @@
 
 use bundle::{Manifest, archive};
 use domain::case::{self, parse_suite, to_line};
-use domain::policy::{self, OutputContract, OutputKind};
+use domain::policy::{self, Clause, OutputContract, OutputKind};
 use domain::verdict::{Expected, Verdict, read};
+use reply_reader::{Channel, Finish, Message, Parser, Piece};
+use std::sync::LazyLock;
+
+/// The engine's reader of replies as it is, without the model around it.
+#[path = "../crates/engine/src/reply.rs"]
+#[expect(dead_code, reason = "some ends of a reply are for the engine to say")]
+mod reply_reader;
 
 pub type Target = fn(&[u8]);
 
@@ -94,7 +101,10 @@ pub fn suite(data: &[u8]) {
 
 /// A policy file: places lie within it, and what the model reads of it is stable.
 pub fn policy(data: &[u8]) {
-    let lines = data.split(|byte| *byte == b'\n').count() as u32 + 1;
+    // As editors count them: LF, CRLF and a lone CR each end a line.
+    let ends = data.iter().zip(data.iter().skip(1).chain(&[b' ']));
+    let ends = ends.filter(|(byte, next)| **byte == b'\n' || (**byte == b'\r' && **next != b'\n'));
+    let lines = ends.count() as u32 + 1;
     let within = |line: u32| (1..=lines).contains(&line);
     match policy::parse(data) {
         Err(error) => assert!(error.line.is_none_or(within) && !error.message.is_empty()),
@@ -113,15 +123,99 @@ pub fn policy(data: &[u8]) {
     }
 }
 
-/// A reply: unparsed with a reason or a verdict whose label lies on its side; never both.
+/// A reply as the model's tokens bring it: read by the engine's own reader, which yields the
+/// same texts however they are cut, and then by the verdict's: unparsed with a reason or a
+/// verdict whose label lies on its side, never both. Control tokens are written out
+/// (`<|channel|>`); a text without any is taken for the final message.
 pub fn reply(data: &[u8]) {
-    let Some((kind, answer)) = data.split_first() else {
+    let Some((kind, rest)) = data.split_first() else {
         return;
     };
-    let Ok(answer) = std::str::from_utf8(answer) else {
-        return;
+    let cut = read_reply(&pieces(rest, usize::from(kind / 5 % 8) + 1));
+    let whole = read_reply(&pieces(rest, rest.len()));
+    let endless = |read: &Read| matches!(&read.finish, Some(Finish::Malformed(why)) if why.contains("does not end"));
+    if !endless(&cut) {
+        assert_eq!(cut.messages, whole.messages);
+        let broken = |read: &Read| matches!(read.finish, Some(Finish::Malformed(_)));
+        assert_eq!(cut.finish.is_some(), whole.finish.is_some());
+        assert_eq!(broken(&cut), broken(&whole), "{cut:?} {whole:?}");
+    }
+    let answer = match cut.answer {
+        Some(answer) => answer,
+        None => String::from_utf8_lossy(rest).into_owned(),
     };
-    let contract = contract(*kind);
+    verdict(*kind, &answer);
+}
+
+/// What a reply came to.
+#[derive(Debug)]
+struct Read {
+    messages: Vec<Message>,
+    finish: Option<Finish>,
+    answer: Option<String>,
+}
+
+fn read_reply(pieces: &[Piece<'_>]) -> Read {
+    let mut parser = Parser::default();
+    let mut streamed: Vec<(Channel, String)> = Vec::new();
+    let mut finish = None;
+    for piece in pieces {
+        let inside = parser.channel();
+        let step = parser.push(*piece);
+        if let (Piece::Text(_), Some((channel, _)), Some(inside)) = (piece, &step.text, inside) {
+            assert_eq!(*channel, inside);
+        }
+        streamed.extend(step.text);
+        if step.finish.is_some() {
+            finish = step.finish;
+            break;
+        }
+    }
+    streamed.extend(parser.flush());
+    assert_eq!(parser.flush(), None, "nothing is given out twice");
+    for channel in [Channel::Analysis, Channel::Commentary, Channel::Final] {
+        let of_channel = streamed.iter().filter(|(at, _)| *at == channel);
+        let texts: String = of_channel.map(|(_, text)| text.as_str()).collect();
+        assert_eq!(parser.text(channel).unwrap_or_default(), texts);
+    }
+    Read {
+        answer: parser.text(Channel::Final),
+        messages: parser.messages,
+        finish,
+    }
+}
+
+const CONTROLS: [(&[u8], Piece<'static>); 7] = [
+    (b"<|start|>", Piece::Start),
+    (b"<|end|>", Piece::End),
+    (b"<|message|>", Piece::Message),
+    (b"<|channel|>", Piece::Channel),
+    (b"<|constrain|>", Piece::Constrain),
+    (b"<|return|>", Piece::Stop),
+    (b"<|reserved|>", Piece::Other),
+];
+
+/// Bytes as the tokens that would bring them: texts of at most so many bytes, which cut
+/// characters apart as a vocabulary does.
+fn pieces(mut bytes: &[u8], text_bytes_max: usize) -> Vec<Piece<'_>> {
+    let control = |at: &[u8]| CONTROLS.iter().find(|(name, _)| at.starts_with(name));
+    let mut pieces = Vec::new();
+    while !bytes.is_empty() {
+        if let Some((name, piece)) = control(bytes) {
+            pieces.push(*piece);
+            bytes = &bytes[name.len()..];
+            continue;
+        }
+        let text = (1..bytes.len()).find(|at| control(&bytes[*at..]).is_some());
+        let (text, rest) = bytes.split_at(text.unwrap_or(bytes.len()));
+        pieces.extend(text.chunks(text_bytes_max).map(Piece::Text));
+        bytes = rest;
+    }
+    pieces
+}
+
+fn verdict(kind: u8, answer: &str) {
+    let contract = contract(kind);
     let reading = read(&contract, answer);
     assert_eq!(
         reading.verdict == Verdict::Unparsed,
@@ -132,9 +226,10 @@ pub fn reply(data: &[u8]) {
     {
         assert!(reading.verdict.is(*side), "{answer:?}: {reading:?}");
     }
-    let clauses = policy::clauses("# P\n\n- **T1** a\n- **T1.a** b\n- **2.1** c\n");
+    static CLAUSES: LazyLock<Vec<Clause>> =
+        LazyLock::new(|| policy::clauses("# P\n\n- **T1** a\n- **T1.a** b\n- **2.1** c\n"));
     let units = answer.encode_utf16().count() as u32;
-    for citation in domain::citation::find(answer, &clauses) {
+    for citation in domain::citation::find(answer, &CLAUSES) {
         assert!(citation.start < citation.end && citation.end <= units);
     }
 }

@@ -6,6 +6,7 @@ rendered with a note of the words that show each fact.
 
 from dataclasses import dataclass, field
 
+import paraphrases
 import world as W
 from policy import about_goods, members
 from wording import Voice, cue_of, plain
@@ -46,10 +47,11 @@ def act_text(topic, act, x, v):
     if W.TOPICS[topic]["kind"] == "message":
         key = "held" if v.held and v.lang in entry.get("held", {}) and "{m}" in entry["held"][v.lang][0] else "message"
         m = x[0].upper() + x[1:]
-        return v.say(v.rng.choice(entry[key][v.lang]), m=m)
+        more = [] if v.held else paraphrases.ACTS.get(act, {}).get("message", {}).get(v.lang, [])
+        return v.say(v.rng.choice(entry[key][v.lang] + more), m=m)
     if W.TOPICS[topic]["kind"] == "game" and "game" in entry and v.rng.random() < 0.65 and not v.held:
         return v.say(v.rng.choice(entry["game"][v.lang]), x=x)
-    return v.say(v.pick(entry), x=x)
+    return v.say(v.pick(entry, more=paraphrases.ACTS.get(act, {}).get("post")), x=x)
 
 
 def sentence(text, lang):
@@ -93,11 +95,11 @@ def render_case(case, rng, held=False):
         if flag == "contact" and offered:
             continue
         goods = W.TOPICS[case.statements[0][0]]["kind"] != "message"
-        template = rng.choice(VENUE[lang]) if flag == "contact" and goods and not commercial else v.pick(W.FLAGS[flag])
+        template = rng.choice(VENUE[lang]) if flag == "contact" and goods and not commercial else v.pick(W.FLAGS[flag], more=paraphrases.FLAGS[flag])
         marked = v.say(template)
         cues[flag] = cue_of(marked, lang)
         parts.insert(rng.choice([len(parts), len(parts), 0]) if flag != "contact" else len(parts), plain(sentence(marked, lang)))
-    fill = W.FILLER["held"][lang] if held else W.FILLER[lang]
+    fill = W.FILLER["held"][lang] if held else W.FILLER[lang] + paraphrases.FILLER[lang]
     if rng.random() < 0.2:
         parts.insert(0, v.say(rng.choice(fill)))
     if rng.random() < 0.18:

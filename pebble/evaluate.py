@@ -1,6 +1,6 @@
 """Judges suites and evaluation files with Pebble's published weights, greedily.
 
-    python3 pebble/evaluate.py                      # everything; --only suites, heldout or pairs
+    python3 pebble/evaluate.py                      # everything; --only suites, heldout, pairs or labels
 
 The product's own engine is the one that counts (its test judges the same files);
 this is the trainer's view, in f32 PyTorch.
@@ -77,7 +77,7 @@ def summary(name, rows):
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--model", type=Path, default=ROOT / "fixtures/pebble")
-    ap.add_argument("--only", choices=["suites", "heldout", "pairs"])
+    ap.add_argument("--only", choices=["suites", "heldout", "pairs", "labels"])
     ap.add_argument("--limit", type=int, default=10_000)
     ap.add_argument("--wrong", action="store_true", help="print what is judged wrongly")
     a = ap.parse_args()
@@ -94,6 +94,8 @@ def main():
         jobs.append(("held-out", read(ROOT / "fixtures/pebble-eval/heldout.jsonl")))
     if a.only in (None, "pairs"):
         jobs.append(("counterfactual", read(ROOT / "fixtures/pebble-eval/counterfactual.jsonl")))
+    if a.only in (None, "labels"):
+        jobs.append(("unseen labels", read(ROOT / "fixtures/pebble-eval/labels.jsonl")))
     for name, rows in jobs:
         judge(model, harmony, rows)
         summary(name, rows)

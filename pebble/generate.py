@@ -109,6 +109,15 @@ def heldout(seed=90210, policies=50, n=10):
     return rows
 
 
+def labels(seed=31337, policies=25, n=4):
+    """Cases like those of training under policies whose labels training never sees."""
+    rng, rows = random.Random(seed), []
+    for i in range(policies):
+        p = make_policy(rng, labels="held")
+        rows += [row(f"label-{i:02d}-{j}", p, c) for j, c in enumerate(pick_cases(p, rng, n))]
+    return rows
+
+
 def counterfactual(seed=4711, pairs=200):
     """Pairs (before, after); the verdict changes in about 60 % of them."""
     rng, rows, changed = random.Random(seed), [], 0
@@ -139,7 +148,7 @@ def main():
             print(f"{text}\n  {reason}\n  {final}\n")
         return
     a.out.mkdir(parents=True, exist_ok=True)
-    for name, rows in (("heldout", heldout()), ("counterfactual", counterfactual())):
+    for name, rows in (("heldout", heldout()), ("counterfactual", counterfactual()), ("labels", labels())):
         lines = [json.dumps(r, ensure_ascii=False) for r in rows]
         (a.out / f"{name}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
         print(name, len(rows), "rows,", sum(r["expected"] == "violates" for r in rows), "violate")

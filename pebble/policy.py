@@ -6,6 +6,7 @@ Makes a policy, renders it, and edits one clause of it. Judges nothing.
 import random
 from dataclasses import dataclass, replace
 
+import paraphrases
 import world as W
 from wording import Voice, plain
 
@@ -89,8 +90,32 @@ def word_clause(c, v, plainly=0.06):
     return text[0].upper() + text[1:] if en else text
 
 
+FREE = 11  # the style of ids that follow a made-up pattern
+MADE_UP = 0.35  # share of the policies in training whose ids follow such a pattern
+OTHER_LABELS = 0.6  # share of them whose labels are not world.py's
+
+
+def free_ids(n, rng):
+    """Ids after a pattern made for this policy: AB-3, K-07, C12.b, 2.3.1. Never K-3, which is held out."""
+    while True:
+        letters = "".join(rng.sample("ABCDEFGHJKLMNPRSTUVW", rng.choice([0, 1, 1, 1, 2, 2])))
+        mark, zero, tail = rng.choice(["", "-", "-"]) if letters else rng.choice(["", "§"]), rng.choice([0, 0, 1]), rng.choice(["", "", ".a", ".1", "a"])
+        if (len(letters) == 1 and mark == "-" and not zero and not tail) or (not letters and not tail):
+            continue
+        k, sub, ids = rng.choice([1, 1, 2, 3, 7, 10, 21, 100]), 0, []
+        for _ in range(n):
+            number = f"{k:02d}" if zero else str(k)
+            ids.append(f"{letters}{mark}{number}" + {"": "", ".a": f".{'abcdefghijk'[sub]}", "a": "abcdefghijk"[sub], ".1": f".{sub + 1}"}[tail])
+            sub += 1
+            if not tail or rng.random() < 0.4:
+                k, sub = k + rng.choice([1, 1, 1, 2, 5]), 0
+        return ids
+
+
 def clause_ids(style, levels, rng):
     """Ids in one style, in order of appearance; levels group them into sections."""
+    if style == FREE:
+        return free_ids(len(levels), rng)
     letter = rng.choice("ABCDEFGHJKLMNPRSTUVW")
     sections, counts, ids, n = {}, {}, [], rng.choice([0, 0, 0, 2, 10])
     if style == 8:  # H1, H2.a, H2.b, H3: some clauses share a number
@@ -185,11 +210,26 @@ def choose_topics(rng):
     return list(base), W.TOPICS[base[0]]["kind"] != "message"
 
 
-def make_contract(lang, levels, rng, held):
+def made_up_labels(lang, rng):
+    """Two labels that world.py does not list; the first stands for a violation."""
+    if rng.random() < 0.25:
+        return rng.choice(paraphrases.LABELS[lang])
+    parts = paraphrases.SYLLABLES[lang].split("|")
+    while True:
+        pair = tuple("".join(rng.sample(parts, rng.choice([2, 2, 3]))) for _ in range(2))
+        if pair[0] != pair[1] and not any(set(pair) & set(held) for held in W.LABELS["held"][lang]):
+            return pair
+
+
+def make_contract(lang, levels, rng, held, asked=None):
     if any(l.startswith("SP") for l in levels):
         return {"output": "severity", "rule": rng.random() < 0.5}
-    output = rng.choice(["label", "label", "label", "binary", "json"])
-    labels = rng.choice(W.LABELS["held"][lang] if held and rng.random() < 0.3 else W.LABELS[lang])
+    output = "label" if asked else rng.choice(["label", "label", "label", "binary", "json"])
+    labels = rng.choice(W.LABELS[lang])
+    if asked == "held":
+        labels = rng.choice(W.LABELS["held"][lang])
+    elif asked == "made up" or (not held and rng.random() < OTHER_LABELS):
+        labels = made_up_labels(lang, rng)
     return {"output": output, "violates": labels[0], "safe": labels[1], "rule": rng.random() < 0.6, "rule_ids": rng.random() < 0.6}
 
 
@@ -197,11 +237,13 @@ SIZES = [3, 3, 3, 4, 4, 4, 5, 5, 6, 7, 8, 10]
 SHORT = [3, 3, 3, 4, 4, 5]  # to begin with: few clauses, most of them in canonical words
 
 
-def make_policy(rng, lang=None, held=False, easy=False):
+def make_policy(rng, lang=None, held=False, easy=False, labels=None):
+    """A policy. `held`: with what the held-out evaluation has and training has not, labels aside;
+    `labels`: "made up", or "held" for those that training never sees."""
     lang = lang or ("zh" if rng.random() < 0.27 else "en")
     while True:
         topics, goods = choose_topics(rng)
-        severity = rng.random() < (0.3 if not goods else 0.12)
+        severity = rng.random() < (0.3 if not goods else 0.12) and not labels
         n = rng.choice(SHORT if easy else SIZES)
         bad = ["SP2", "SP3", "SP4"] if severity else ["violates"]
         safe = "SP0" if severity else "safe"
@@ -220,11 +262,13 @@ def make_policy(rng, lang=None, held=False, easy=False):
     style = 6 if severity and rng.random() < 0.7 else rng.choice([0, 0, 0, 1, 1, 1, 2, 2, 3, 4, 5, 7, 8, 8, 10])
     if held and rng.random() < 0.5 and not (severity and style == 6):
         style = 9  # T-3: an id that training never sees
+    if not held and rng.random() < MADE_UP and not (severity and style == 6):
+        style = FREE
     ids = clause_ids(style, [c.level for c in clauses], rng)
     v = Voice(rng, lang, False)
     clauses = [replace(c, id=i) for c, i in zip(clauses, ids)]
     clauses = [replace(c, text=word_clause(c, v, 0.7) if easy else word_clause(c, v)) for c in clauses]
-    p = Policy(lang, clauses, make_contract(lang, [c.level for c in clauses], rng, held), rng.choice(["violates", "violates", "safe"]), style=style, held=held)
+    p = Policy(lang, clauses, make_contract(lang, [c.level for c in clauses], rng, held, labels), rng.choice(["violates", "violates", "safe"]), style=style, held=held)
     for _ in range(rng.choice([0, 0, 0, 1, 1, 2])):
         a, b = rng.choice([c for c in clauses if c.violates]), rng.choice([c for c in clauses if not c.violates])
         pair = (a.id, b.id) if (p.precedence == "safe") == (rng.random() < 0.85) else (b.id, a.id)

@@ -12,6 +12,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 import cases as C
 import generate as G
+import paraphrases
 import policy as P
 import review as R
 import world as W
@@ -44,10 +45,26 @@ class World(unittest.TestCase):
                             self.assertTrue(cue_of(said, lang), f"{name} has no cue: {t}")
 
     def test_held_out_wordings_are_not_in_training(self):
-        for name, act in W.ACTS.items():
-            for lang, held in act.get("held", {}).items():
-                used = act.get("post", {}).get(lang, []) + act.get("message", {}).get(lang, [])
-                self.assertFalse(set(held) & set(used), name)
+        def said(templates, lang, n=400):
+            v = Voice(random.Random(1), lang, False)
+            return {plain(v.say(v.rng.choice(templates), x="X", m="M")).lower().strip(" .!。！") for _ in range(n)} if templates else set()
+
+        entries = [(name, act, paraphrases.ACTS.get(name, {})) for name, act in W.ACTS.items()]
+        entries += [(name, flag, {"post": paraphrases.FLAGS[name]}) for name, flag in W.FLAGS.items()]
+        for name, entry, more in entries:
+            for lang, held in entry.get("held", {}).items():
+                used = [t for key in ("post", "message") for t in entry.get(key, {}).get(lang, []) + more.get(key, {}).get(lang, [])]
+                self.assertFalse(said(held, lang) & said(used, lang, 4000), name)
+        for lang in ("en", "zh"):
+            self.assertFalse(said(W.FILLER["held"][lang], lang) & said(W.FILLER[lang] + paraphrases.FILLER[lang], lang, 4000))
+
+    def test_held_out_ids_and_labels_are_not_in_training(self):
+        rng = random.Random(3)
+        labels = {label for lang in ("en", "zh") for pair in W.LABELS["held"][lang] for label in pair}
+        for _ in range(3000):
+            p = P.make_policy(rng)
+            self.assertFalse(labels & {p.contract.get("violates"), p.contract.get("safe")})
+            self.assertFalse([c.id for c in p.clauses if re.fullmatch(r"[A-Z]-[1-9]", c.id)], p.style)
 
 
 class Seeds(unittest.TestCase):

@@ -20,14 +20,20 @@ GLUE = ["You are ChatGPT, a large language model trained by OpenAI\\.", "Knowled
         ": no\\.", ": applies, (?:violates|safe)\\.", ": applies,", ", unless", ", only if", ": given, so", ": absent, so", ", so", " applies, (?:violates|safe)\\.", " decides: (?:violates|safe)\\.", " decides:",
         "\nNo clause applies: safe\\.", "\nPrecedence: (?:violations|safe) first\\.", "\nPrecedence:", " (?:price or contact|personal story|direct use|bulk promotion|private data|fee scams|fake engagement|pyramid schemes|unwanted contact|fake documents|wildlife products)",
         "：否。", "：符合，[违合]规。", "：符合，", "，除非", "，仅当", "：[有无]，(?:否。|符合，[违合]规。)", "决定：[违合]规。", "决定：", "\n优先级：(?:违规|例外)优先。", "\n优先级：", "\n没有条款符合：合规。", "价格或联系方式"]
-# A clause id falls into the same tokens wherever it stands: the space before it is apart.
-ID = r" (?=[A-Z]{1,2}-?\d|\d+\.\d|\d+[a-z]\b|§)"
+# A clause id and a label in capitals fall into the same tokens wherever they stand: the space
+# before them is apart.
+ID = r" (?=[A-Z]{1,2}-?\d|\d+\.\d|\d+[a-z]\b|§|[A-Z]{2,}\b)"
 SPLIT = "|".join(GLUE + [ID]) + r"|[的或由]| ?[^\s\p{N}\p{P}\p{S}的或由]+| ?\p{N}| ?[\p{P}\p{S}]|\s+"
+
+
+def pieces():
+    """What a text is cut into before its bytes are merged."""
+    return pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(SPLIT), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
 
 
 def train_tokenizer(vocab_size, packs=3500, seed=7):
     tok = Tokenizer(models.BPE())
-    tok.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(SPLIT), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    tok.pre_tokenizer = pieces()
     tok.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(vocab_size=vocab_size - len(SPECIAL), initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), min_frequency=3, show_progress=False)
 

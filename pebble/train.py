@@ -30,13 +30,15 @@ EASY_UNTIL = 0.4  # share of the run that trains on easy policies
 QUANTISED_FROM = 0.5  # share of the run after which the experts are MXFP4 in the forward pass
 
 
-LINE, JUDGES = -1, frozenset()  # the tokens of a line break, and of "applies" and "no", once the tokenizer is known
+LINE, JUDGES, FINAL = -1, frozenset(), []  # the tokens of a line break, of "applies" and "no", and of what opens the answer, once the tokenizer is known
 FACTS_ONLY = 0.2  # share of packs with many cases whose replies stop behind the facts: three times as many texts for the same tokens
-HEAVY = 3.0  # weight of what a text shows and of whether a clause applies: few of a reply's tokens, and all else is copying
+LABELLED = 0.2  # share of the other packs with an easy policy whose labels were made for it
+HEAVY = 3.0  # weight of what a text shows, of whether a clause applies and of the answer: few of a reply's tokens, and all else is copying
 
 
 def know(harmony):
-    global LINE, JUDGES
+    global LINE, JUDGES, FINAL
+    FINAL = harmony.final
     LINE = harmony.text("\n")[0]
     said = [": no.", ": applies, violates.", ": applies, safe.", ": applies,", ": given, so", ": absent, so", "：否。", "：符合，违规。", "：符合，合规。", "：符合，"]
     JUDGES = frozenset(t for s in said for t in harmony.text(s) if len(harmony.text(s)) == 1)
@@ -44,6 +46,12 @@ def know(harmony):
 
 def first_line(reply):
     return next((k for k, t in enumerate(reply) if t == LINE), len(reply))
+
+
+def answer_at(reply):
+    """Where the answer begins; behind the end in a reply that stops before it."""
+    n = len(FINAL)
+    return next((k + n for k in range(len(reply) - n, -1, -1) if reply[k:k + n] == FINAL), len(reply))
 
 
 def encode(pack, harmony, facts_only=False):
@@ -59,7 +67,7 @@ def encode(pack, harmony, facts_only=False):
 
 def collate(items):
     """Flat tokens of several packs; the last reply token is only a target. The first line of a
-    trace, behind the three tokens that open its channel, weighs more."""
+    trace, behind the three tokens that open its channel, and the answer weigh more."""
     tokens, positions, rows, targets = [], [], [], []
     prefix, own, owner, weights = [], [], [], []
     for b, (head, cases) in enumerate(items):
@@ -71,7 +79,8 @@ def collate(items):
             owner.append(b)
             rows += range(len(tokens) + start, len(tokens) + len(ids))
             targets += reply
-            weights += [HEAVY if 3 <= k < first_line(reply) or t in JUDGES else 1.0 for k, t in enumerate(reply)]
+            shown, answer = first_line(reply), answer_at(reply)
+            weights += [HEAVY if 3 <= k < shown or k >= answer or t in JUDGES else 1.0 for k, t in enumerate(reply)]
             tokens += ids
             positions += range(len(head), len(head) + len(ids))
     pad = lambda rs: torch.tensor([list(r) + [len(tokens)] * (max(map(len, rs)) - len(r)) for r in rs])
@@ -99,9 +108,16 @@ def produce(queue, tokenizer_path, seed, packs_a_step, progress):
         p = make_policy(rng, G.language(rng), easy=rng.random() < 0.5)
         return encode(G.pack(p, G.pick_cases(p, rng, 12), rng, "low"), harmony, facts_only=True)
 
+    def labelled():
+        p = make_policy(rng, G.language(rng), easy=True, labels="made up")
+        return encode(G.pack(p, G.pick_cases(p, rng, 5), rng, "low"), harmony)
+
+    def whole():
+        return labelled() if rng.random() < LABELLED else encode(next(stream), harmony)
+
     while True:
         share = 0.75 if progress.value < DRILL_UNTIL else 0.12 if progress.value < EASY_UNTIL else 0.0
-        queue.put([drill.item(rng) if rng.random() < share else facts() if rng.random() < FACTS_ONLY else encode(next(stream), harmony) for _ in range(packs_a_step)])
+        queue.put([drill.item(rng) if rng.random() < share else facts() if rng.random() < FACTS_ONLY else whole() for _ in range(packs_a_step)])
 
 
 @torch.no_grad()

@@ -43,6 +43,10 @@ class Voice:
     def say(self, template, **more):
         return expand(template, self.rng, self.slots(**more))
 
-    def pick(self, entry, key="post", held_key="held"):
-        held = entry.get(held_key, {}).get(self.lang)
-        return self.rng.choice(held if self.held and held else entry[key][self.lang])
+    def pick(self, entry, key="post", more=None):
+        """One template of `entry`: a held-out one where this voice has them, else one of its list
+        and, in training only, of `more`."""
+        held = entry.get("held", {}).get(self.lang)
+        if self.held and held:
+            return self.rng.choice(held)
+        return self.rng.choice(entry[key][self.lang] + ([] if self.held else (more or {}).get(self.lang, [])))

@@ -48,7 +48,7 @@ cd "$work/workspace"
 for policy in hostile tobacco 赌博; do
   "$touchstone" run --policy "$policy" --model pebble --json > "$work/$policy.json"
   for format in promptfoo inspect evals opa roost; do
-    "$touchstone" bundle export --policy "$policy" --as "$format" -o "$work/$policy-$format"
+    "$touchstone" bundle export --policy "$policy" --as "$format" --allow-unmet-gates -o "$work/$policy-$format"
   done
 done
 
@@ -65,4 +65,6 @@ python3 -m venv "$work/venv"
 "$work/venv/bin/pip" install --quiet inspect-ai openai
 "$work/venv/bin/python" "$root/scripts/exports_check_inspect.py" "$work" hostile tobacco 赌博
 
+"$work/venv/bin/pip" list 2>/dev/null | grep -i '^inspect' || true
+grep '"version"' "$work/node/node_modules/promptfoo/package.json"
 echo "All exports were read."

@@ -398,6 +398,8 @@ const COMMANDS: &[(&str, &str)] = &[
     ("release", "release"),
     ("sign_off", "sign-off"),
     ("export_bundle", "bundle export"),
+    ("verify_bundle", "bundle verify"),
+    ("import_bundle", "bundle import"),
     ("watch", "watch"),
     ("pick_folder", "the shell's own paths"),
     ("pick_file", "the shell's own paths"),

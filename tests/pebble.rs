@@ -19,6 +19,7 @@ const SUITE_MIN: f64 = 0.85;
 /// guards with the weights.
 const HELD_OUT_MIN: f64 = 0.58;
 const PAIRS_MIN: f64 = 0.45;
+const LABELS_MIN: f64 = 0.0;
 /// As the studio runs it.
 const TOKENS_MAX: u32 = 1024;
 
@@ -163,13 +164,11 @@ fn pebble_is_right_on_the_sample_suites() {
     assert_eq!(low.count(), 0, "{suites:?}");
 }
 
-#[test]
-fn pebble_is_right_on_held_out_wordings() {
-    let rows = rows("heldout.jsonl");
-    assert!(rows.len() >= 500, "{} rows", rows.len());
+/// Which verdicts of a file of generated cases are as expected.
+fn judged(file: &str) -> Vec<bool> {
     // Cases of one policy share its prefix, as in a run.
     let mut by_policy: BTreeMap<String, (Policy, Vec<Case>)> = BTreeMap::new();
-    for row in &rows {
+    for row in rows(file) {
         let (policy, case) = row.read();
         let key = format!("{} {:?}", policy.revision.0, policy.effort);
         by_policy
@@ -178,12 +177,26 @@ fn pebble_is_right_on_held_out_wordings() {
             .1
             .push(case);
     }
-    let found: Vec<bool> = by_policy
+    by_policy
         .values()
         .flat_map(|(policy, cases)| right(policy, cases))
-        .collect();
+        .collect()
+}
+
+#[test]
+fn pebble_is_right_on_held_out_wordings() {
+    let found = judged("heldout.jsonl");
+    assert!(found.len() >= 500, "{} rows", found.len());
     println!("held out: {:.3} of {}", share(&found), found.len());
     assert!(share(&found) >= HELD_OUT_MIN, "{:.3}", share(&found));
+}
+
+#[test]
+fn pebble_writes_labels_that_it_never_saw() {
+    let found = judged("labels.jsonl");
+    assert!(found.len() >= 100, "{} rows", found.len());
+    println!("unseen labels: {:.3} of {}", share(&found), found.len());
+    assert!(share(&found) >= LABELS_MIN, "{:.3}", share(&found));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The window's commands: each is one call into the studio. Arguments and results are
 //! `studio::view` types, every error is a `Failure`.
 
+mod bundles;
 mod models;
 mod screens;
 mod servers;
@@ -9,9 +10,9 @@ use crate::host::Host;
 use domain::run::RunId;
 use studio::import::{Existing, ImportPreview, ImportReport, Plan, Reading};
 use studio::view::{
-    BundleProgress, EvaluateRequest, ExportRequest, Exported, Failure, PolicyAnalysis,
-    PolicyDocument, Release, ReleaseView, RunEvent, RunSummary, RunView, SaveResult, SignOff,
-    SignOffRequest, SuiteEdit, SuiteSaved, TraceView, WorkspaceEvent, WorkspaceView,
+    EvaluateRequest, Failure, PolicyAnalysis, PolicyDocument, Release, ReleaseView, RunEvent,
+    RunSummary, RunView, SaveResult, SignOff, SignOffRequest, SuiteEdit, SuiteSaved, TraceView,
+    WorkspaceEvent, WorkspaceView,
 };
 use tauri::ipc::{Channel, Invoke};
 use tauri::{AppHandle, Runtime, State};
@@ -43,7 +44,9 @@ pub fn handler<R: Runtime>() -> impl Fn(Invoke<R>) -> bool + Send + Sync + 'stat
         release_view,
         release,
         sign_off,
-        export_bundle,
+        bundles::export_bundle,
+        bundles::verify_bundle,
+        bundles::import_bundle,
         watch,
         pick_folder,
         pick_file,
@@ -227,17 +230,6 @@ async fn release(
 #[tauri::command]
 async fn sign_off(host: State<'_, Host>, request: SignOffRequest) -> Reply<Vec<SignOff>> {
     host.studio().await?.sign_off(request).await
-}
-
-/// Returns when everything is written; the steps travel through `on_progress`.
-#[tauri::command]
-async fn export_bundle(
-    host: State<'_, Host>,
-    request: ExportRequest,
-    on_progress: Channel<BundleProgress>,
-) -> Reply<Exported> {
-    let studio = host.studio().await?;
-    studio.export_bundle(request, to_window(on_progress)).await
 }
 
 #[tauri::command]

@@ -2,6 +2,7 @@
 //! the page sends and receives them, on a copy of the sample workspace.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod bundles;
 mod screens;
 mod servers;
 

@@ -80,7 +80,20 @@ try {
     await window.write(String.fromCharCode(97 + at));
     console.error(`edit ${at + 1} of ${REPEATS}`);
     const seen = await until('the last verdict', () => window.run(() => (globalThis.__seen.done ? globalThis.__seen : null)), 60_000);
-    edits.push({ first_ms: seen.first_ms - seen.key_ms, last_ms: seen.last_ms - seen.key_ms });
+    const arrived = await window.run(() =>
+      Object.fromEntries(
+        ['first', 'last'].map((which) => [
+          which,
+          performance.getEntriesByName(`touchstone:${which}`)[0]?.startTime ?? null,
+        ]),
+      ),
+    );
+    edits.push({
+      first_ms: seen.first_ms - seen.key_ms,
+      last_ms: seen.last_ms - seen.key_ms,
+      first_paint_ms: seen.first_ms - arrived.first,
+      last_paint_ms: seen.last_ms - arrived.last,
+    });
   }
   const result = {
     machine: { cpu: cpus()[0].model, threads: cpus().length },
@@ -89,6 +102,8 @@ try {
     start_paint_ms: median(starts.map((start) => start.paint_ms ?? Number.NaN)),
     key_to_first_verdict_ms: median(edits.map((edit) => edit.first_ms)),
     key_to_last_verdict_ms: median(edits.map((edit) => edit.last_ms)),
+    arrival_to_first_verdict_ms: median(edits.map((edit) => edit.first_paint_ms)),
+    arrival_to_last_verdict_ms: median(edits.map((edit) => edit.last_paint_ms)),
     memory_bytes: await memory(),
     starts,
     edits,

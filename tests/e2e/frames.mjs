@@ -27,11 +27,24 @@ function table() {
   return lines.join('\n');
 }
 
-/** Does `steps` times what `step` says, a frame apart; gives each frame and its work. */
-async function frames(window, step, steps) {
+/** Does a kind of step `steps` times, a frame apart; tells of the frames and their work. */
+async function frames(window, kind, steps, values = []) {
   await window.run(
-    (source, count) => {
-      const act = new Function('at', source);
+    (kind, values, count) => {
+      // The page's content policy forbids making functions of text, so the steps are here.
+      const cases = () => document.querySelector('[data-testid=cases]');
+      const act = {
+        scroll: (at) => (cases().scrollTop = at * 911),
+        jump: (at) => (cases().scrollTop = (at % 2) * cases().scrollHeight),
+        type: (at) => {
+          const field = document.querySelector('[data-testid=filter-text]');
+          field.value = values[at];
+          field.dispatchEvent(new Event('input', { bubbles: true }));
+        },
+        click: (at) => document.querySelector(values[at % values.length]).click(),
+        down: () =>
+          cases().dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowDown', bubbles: true })),
+      }[kind];
       const out = { done: false, frames: [], work: [] };
       globalThis.__frames = out;
       let at = 0;
@@ -58,7 +71,8 @@ async function frames(window, step, steps) {
       };
       requestAnimationFrame(tick);
     },
-    step,
+    kind,
+    values,
     steps,
   );
   const seen = await until(
@@ -72,11 +86,9 @@ async function frames(window, step, steps) {
   return { steps, frame_ms: told(seen.frames), work_ms: told(seen.work) };
 }
 
-const click = (selector) => `document.querySelector('${selector}').click();`;
-const typing = (texts) => `
-  const field = document.querySelector('[data-testid=filter-text]');
-  field.value = ${JSON.stringify(texts)}[at];
-  field.dispatchEvent(new Event('input', { bubbles: true }));`;
+const TEXTS = ['m', 'mu', 'mus', 'muse', 'museum', 'museum p', 'museum pi', 'museum', ''];
+const KINDS = ['wrong', 'near', 'all'].map((kind) => `[data-testid=filter-${kind}]`);
+const heading = (at) => [`[data-testid=cases] [role=columnheader]:nth-child(${at}) button`];
 
 const workspace = await SampleWorkspace.copy();
 let window;
@@ -105,20 +117,18 @@ try {
     },
     180_000,
   );
-  const scroll = `document.querySelector('[data-testid=cases]').scrollTop = at * 911;`;
-  const end = `const c = document.querySelector('[data-testid=cases]'); c.scrollTop = (at % 2) * c.scrollHeight;`;
   const result = {
     machine: { cpu: cpus()[0].model, threads: cpus().length },
     imported,
     import_ms,
     open_ms,
-    scroll: await frames(window, scroll, 120),
-    jump: await frames(window, end, 20),
-    filter_text: await frames(window, typing(['m', 'mu', 'mus', 'muse', 'museum', 'museum p', 'museum pi', 'museum', '']), 9),
-    filter_kind: await frames(window, click('[data-testid=filter-wrong]').replace('wrong', "' + ['wrong','near','all'][at % 3] + '"), 9),
-    sort_expected: await frames(window, click('[data-testid=cases] [role=columnheader]:nth-child(2) button'), 6),
-    sort_case: await frames(window, click('[data-testid=cases] [role=columnheader]:nth-child(4) button'), 6),
-    select: await frames(window, `document.querySelector('[data-testid=cases]').dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowDown', bubbles: true }));`, 60),
+    scroll: await frames(window, 'scroll', 120),
+    jump: await frames(window, 'jump', 20),
+    filter_text: await frames(window, 'type', TEXTS.length, TEXTS),
+    filter_kind: await frames(window, 'click', 9, KINDS),
+    sort_expected: await frames(window, 'click', 6, heading(2)),
+    sort_case: await frames(window, 'click', 6, heading(4)),
+    select: await frames(window, 'down', 60),
   };
   console.log(JSON.stringify(result, null, 2));
 } finally {

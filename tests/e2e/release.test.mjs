@@ -79,6 +79,20 @@ describe('a release', { timeout: 600_000 }, () => {
     await window.screenshot('7-exported');
   });
 
+  test('the bundle is checked, and comes in under another name', async () => {
+    await window.run(() => document.querySelector('[data-testid=export-done] button').click());
+    await window.click('[data-testid=bundle-open]');
+    await window.type('[data-testid=bundle-file]', workspace.file('releases', 'tobacco-1.tar.gz'));
+    await window.click('[data-testid=bundle-verify]');
+    await window.find('[data-testid=bundle-report][data-verified=true]');
+    await window.screenshot('8-checked');
+    await window.type('[data-testid=bundle-name]', 'theirs');
+    await window.click('[data-testid=bundle-import]');
+    await until('the policy to be listed', async () =>
+      (await stat(workspace.file('policies', 'theirs.md')).catch(() => null)) !== null,
+    );
+  });
+
   test('it is all there after a restart', async () => {
     await window.close();
     window = await workspace.open();

@@ -3,6 +3,9 @@
 
 import { Channel, invoke } from '@tauri-apps/api/core';
 import type {
+  BundleImportRequest,
+  ImportedBundle,
+  VerifyRequest,
   BundleProgress,
   CompareView,
   CoverageView,
@@ -10,6 +13,7 @@ import type {
   GroupBy,
   SearchResult,
   Statistics,
+  BundleReport,
   EvaluateRequest,
   Exported,
   ExportRequest,
@@ -109,6 +113,18 @@ export const exportBundle = (
   request: ExportRequest,
   onProgress: (progress: BundleProgress) => void,
 ) => invoke<Exported>('export_bundle', { request, onProgress: channel(onProgress) });
+
+/** A bundle that does not hold is a report, not an error. */
+export const verifyBundle = (
+  request: VerifyRequest,
+  onProgress: (progress: BundleProgress) => void,
+) => invoke<BundleReport>('verify_bundle', { request, onProgress: channel(onProgress) });
+
+export const importBundle = (
+  request: BundleImportRequest,
+  onProgress: (progress: BundleProgress) => void,
+) => invoke<ImportedBundle>('import_bundle', { request, onProgress: channel(onProgress) });
+
 /** Adds a model on a server, `http://host:port/v1#model`; nothing is sent there. */
 export const addServer = (address: string, options: ServerOptions) =>
   invoke<WorkspaceView>('add_server', { address, options });

@@ -166,3 +166,86 @@ it('asks before an export replaces a file', async () => {
   await fireEvent.click(screen.getByTestId('export-start'));
   await screen.findByTestId('export-done');
 });
+
+async function checkBundle(file: string) {
+  await open();
+  await fireEvent.click(screen.getByTestId('bundle-open'));
+  await fireEvent.input(await screen.findByTestId('bundle-file'), { target: { value: file } });
+  await fireEvent.click(screen.getByTestId('bundle-verify'));
+}
+
+it('says who signed a bundle, and imports it under a name that is free', async () => {
+  await checkBundle('/srv/in/theirs.tar.gz');
+  const report = await screen.findByTestId('bundle-report');
+  expect(report.dataset.verified).toBe('true');
+  const by = screen.getByTestId('bundle-signature');
+  expect(by.textContent).toContain('Mara');
+  expect(by.textContent).toContain('whose key it is stays open');
+  expect(report.textContent).toContain('2 of 6 gates not met');
+
+  // Another question has no answer yet, and the picked file is one.
+  simulation.file = '/srv/in/trusted.pem';
+  await fireEvent.click(screen.getByRole('button', { name: 'Choose: Trusted keys (optional)' }));
+  await vi.waitFor(() => expect(screen.queryByTestId('bundle-report')).toBeNull());
+  expect(screen.getByTestId<HTMLInputElement>('bundle-trust').value).toBe('/srv/in/trusted.pem');
+  await fireEvent.click(screen.getByTestId('bundle-verify'));
+  await vi.waitFor(() =>
+    expect(screen.getByTestId('bundle-signature').textContent).toContain(
+      'the key is trusted: Mara of review',
+    ),
+  );
+
+  const name = screen.getByTestId('bundle-name');
+  await fireEvent.input(name, { target: { value: 'tobacco' } });
+  await fireEvent.click(screen.getByTestId('bundle-import'));
+  expect((await screen.findByTestId('bundle-failure')).textContent).toContain('Choose another');
+  await fireEvent.input(name, { target: { value: '' } });
+  await fireEvent.click(screen.getByTestId('bundle-import'));
+  await vi.waitFor(() => expect(studio.activeName).toBe('theirs'));
+  expect(studio.overlay).toBeNull();
+});
+
+it('says why a bundle does not hold, and offers no import of it', async () => {
+  await checkBundle('/srv/in/tampered.tar.gz');
+  const report = await screen.findByTestId('bundle-report');
+  expect(report.dataset.verified).toBe('false');
+  expect(report.textContent).toContain('policy/policy.md');
+  expect(screen.queryByTestId('bundle-import')).toBeNull();
+  const file = screen.getByTestId('bundle-file');
+  await fireEvent.input(file, { target: { value: '/srv/none.tar.gz' } });
+  expect(screen.queryByTestId('bundle-report')).toBeNull();
+  await fireEvent.click(screen.getByTestId('bundle-verify'));
+  expect((await screen.findByTestId('bundle-failure')).textContent).toContain('no such file');
+});
+
+it('judges a bundle again and names each divergence with both margins', async () => {
+  await open();
+  await fireEvent.keyDown(window, { key: 'B', ctrlKey: true, shiftKey: true });
+  await fireEvent.input(await screen.findByTestId('bundle-file'), {
+    target: { value: 'diverges-unsigned.tar.gz' },
+  });
+  await fireEvent.click(screen.getByTestId('bundle-rerun'));
+  await fireEvent.click(screen.getByTestId('bundle-verify'));
+  const report = await screen.findByTestId('bundle-report');
+  expect(report.dataset.verified).toBe('false');
+  expect(report.textContent).toContain('60 of 61 verdicts equal');
+  expect(report.textContent).toContain('tobacco-07: recorded violates +0.2, now safe −0.1');
+  expect(report.textContent).toContain('Nobody has signed it');
+  i18n.language = 'zh';
+  await vi.waitFor(() => expect(report.textContent).toContain('此发布包无效'));
+});
+
+it('asks for the suite and salt of a bundle whose contents were withheld', async () => {
+  await checkBundle('withheld-ungated.tar.gz');
+  const report = await screen.findByTestId('bundle-report');
+  expect(report.textContent).toContain('contents withheld');
+  expect(report.textContent).toContain('nothing was asked of this policy');
+  for (const field of ['suite', 'salt']) {
+    const input = await screen.findByTestId(`bundle-${field}`);
+    await fireEvent.input(input, { target: { value: `/srv/in/${field}` } });
+  }
+  await fireEvent.click(screen.getByTestId('bundle-verify'));
+  await vi.waitFor(() =>
+    expect(screen.getByTestId('bundle-report').textContent).toContain('case by case'),
+  );
+});

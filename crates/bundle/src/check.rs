@@ -8,7 +8,7 @@ use crate::contents::{
     CHANGE_LOG, CLAUSES, CONTRACT, Contents, METRICS, OUTCOMES, POLICY, PROMPT, VECTORS, Vector,
     parse_json_lines,
 };
-use crate::manifest::{ATTESTATIONS, MANIFEST, Manifest, Versions, pretty};
+use crate::manifest::{ATTESTATIONS, GateOutcome, MANIFEST, Manifest, Versions, pretty};
 use crate::refusal::Refusal;
 use crate::{archive, sha256};
 use domain::prompt;
@@ -169,6 +169,10 @@ fn consistent(manifest: &Manifest, contents: &Contents) -> Result<(), Refusal> {
             MANIFEST,
             "it counts other cases than there are",
         ));
+    }
+    if manifest.gates != GateOutcome::of(&contents.gates) {
+        let detail = "it says otherwise of the gates than \"gates.json\"";
+        return Err(Refusal::malformed(MANIFEST, detail));
     }
     let (model, run) = (&manifest.model, &contents.run);
     if model.name != run.model_name

@@ -4,10 +4,13 @@
 //! its own all the same, so that others can use it without our code; reading checks that it
 //! still follows from the rest.
 
-use crate::manifest::{self, FORMAT, FORMAT_VERSION, Manifest, Validity, Versions, pretty};
+use crate::manifest::{
+    self, FORMAT, FORMAT_VERSION, GateOutcome, Manifest, Validity, Versions, pretty,
+};
 use crate::refusal::Refusal;
 use domain::case::{Case, CaseKind, parse_suite, to_line};
 use domain::flip::{Metrics, metrics};
+use domain::gate::GateResult;
 use domain::policy::{self, Policy};
 use domain::prompt;
 use domain::run::{Judged, Outcome, Settings};
@@ -26,6 +29,7 @@ pub(crate) const OUTCOMES: &str = "run/outcomes.jsonl";
 pub(crate) const METRICS: &str = "run/metrics.json";
 pub(crate) const VECTORS: &str = "conformance/vectors.jsonl";
 pub(crate) const CHANGE_LOG: &str = "changelog.md";
+pub(crate) const GATES: &str = "gates.json";
 pub(crate) const RELEASE: &str = "release.json";
 
 /// A policy's revision with everything that speaks for it.
@@ -41,6 +45,9 @@ pub struct Contents {
     pub outcomes: Vec<Outcome>,
     /// Markdown; empty where none was written.
     pub change_log: String,
+    /// What the run made of its gates: at its release, or without one at the export. Empty
+    /// where none was set.
+    pub gates: Vec<GateResult>,
     /// Absent for a run that was not released.
     pub release: Option<ReleaseRecord>,
     pub validity: Validity,
@@ -78,14 +85,12 @@ pub struct RunRecord {
     pub finished_at_ms: i64,
 }
 
-/// Under which version the run was released, which gates it met and who signed it off in
-/// the workspace.
+/// Under which version the run was released, and who signed it off in the workspace.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReleaseRecord {
     pub version: Option<String>,
     pub released_at_ms: Option<i64>,
-    pub gates: serde_json::Value,
     pub sign_offs: Vec<SignOffRecord>,
 }
 
@@ -186,6 +191,7 @@ impl Contents {
         put(OUTCOMES, json_lines(&self.outcomes));
         put(METRICS, pretty(&self.metrics()));
         put(VECTORS, json_lines(&self.vectors()));
+        put(GATES, pretty(&self.gates));
         put(CHANGE_LOG, self.change_log.clone().into_bytes());
         if let Some(release) = &self.release {
             put(RELEASE, pretty(release));
@@ -207,6 +213,7 @@ impl Contents {
                 digest: self.run.model_digest.clone(),
                 demonstration: self.run.demonstration,
             },
+            gates: GateOutcome::of(&self.gates),
             validity: self.validity,
             versions: Versions::current(),
             files: manifest::list(&files),
@@ -228,7 +235,8 @@ impl Contents {
             String::from_utf8(file(path)?.clone()).map_err(|error| Refusal::malformed(path, error))
         };
         let known = [
-            POLICY, PROMPT, CLAUSES, CONTRACT, CASES, RUN, OUTCOMES, METRICS, VECTORS, CHANGE_LOG,
+            POLICY, PROMPT, CLAUSES, CONTRACT, CASES, RUN, OUTCOMES, METRICS, VECTORS, GATES,
+            CHANGE_LOG,
         ];
         for path in known {
             file(path)?;
@@ -255,6 +263,7 @@ impl Contents {
             suite,
             run: parse_json(RUN, file(RUN)?)?,
             outcomes: parse_json_lines(OUTCOMES, file(OUTCOMES)?)?,
+            gates: parse_json(GATES, file(GATES)?)?,
             change_log: text(CHANGE_LOG)?,
             release,
             validity: manifest.validity,

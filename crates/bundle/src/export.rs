@@ -14,6 +14,7 @@ mod roost;
 pub use report::{report, utc};
 
 use crate::contents::Contents;
+use crate::manifest::{GateOutcome, passed};
 use crate::refusal::Refusal;
 use domain::case::Case;
 use domain::policy::{OutputContract, OutputKind, Policy};
@@ -44,13 +45,37 @@ pub fn export(contents: &Contents, format: Format) -> Result<BTreeMap<String, Ve
         policy: &policy,
         cases,
     };
-    Ok(match format {
+    let mut files = match format {
         Format::Opa => opa::files(&source),
         Format::Promptfoo => promptfoo::files(&source),
         Format::OpenaiEvals => evals::files(&source),
         Format::Inspect => inspect::files(&source),
         Format::Roost => roost::files(&source),
-    })
+    };
+    if let Some(notice) = gates_notice(contents) {
+        files.insert(NOTICE.to_owned(), notice.into_bytes());
+    }
+    Ok(files)
+}
+
+/// Beside whatever leaves though its gates are not met.
+const NOTICE: &str = "GATES-NOT-MET.md";
+
+fn gates_notice(contents: &Contents) -> Option<String> {
+    let missed: String = match GateOutcome::of(&contents.gates) {
+        GateOutcome::Met => return None,
+        GateOutcome::NoneSet => "- No gate is set for this policy.\n".to_owned(),
+        GateOutcome::NotMet => {
+            let missed = contents.gates.iter().filter(|result| !passed(result));
+            missed
+                .map(|result| format!("- {}\n", result.message))
+                .collect()
+        }
+    };
+    Some(format!(
+        "# This policy does not meet its release gates\n\nIt was exported all the same, because \
+         that was asked for.\n\n{missed}"
+    ))
 }
 
 struct Source<'a> {

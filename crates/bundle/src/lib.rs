@@ -23,7 +23,8 @@ pub use contents::{
 };
 pub use export::{Format, export, report, utc};
 pub use manifest::{
-    ATTESTATIONS, FORMAT, FORMAT_VERSION, FileEntry, MANIFEST, Manifest, Validity, Versions, schema,
+    ATTESTATIONS, FORMAT, FORMAT_VERSION, FileEntry, GateOutcome, MANIFEST, Manifest, Validity,
+    Versions, schema,
 };
 pub use refusal::Refusal;
 pub use withhold::{SALT_BYTES, Salt, withhold};

@@ -3,6 +3,7 @@
 
 use crate::refusal::Refusal;
 use crate::sha256;
+use domain::gate::{GateResult, GateState};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ pub struct Manifest {
     pub policy: PolicyEntry,
     pub suite: SuiteEntry,
     pub model: ModelEntry,
+    pub gates: GateOutcome,
     pub validity: Validity,
     pub versions: Versions,
     /// Every file but the manifest and the attestations, by path.
@@ -55,6 +57,31 @@ pub struct ModelEntry {
     pub digest: String,
     /// A demonstration model, whose verdicts are worth nothing.
     pub demonstration: bool,
+}
+
+/// Whether the run met the gates of its policy; gates.json has each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GateOutcome {
+    Met,
+    /// At least one was not met or could not be measured, and the policy left all the same.
+    NotMet,
+    /// None was set: nothing was asked of the policy before it left.
+    NoneSet,
+}
+
+impl GateOutcome {
+    pub fn of(results: &[GateResult]) -> GateOutcome {
+        match results {
+            [] => GateOutcome::NoneSet,
+            _ if results.iter().all(passed) => GateOutcome::Met,
+            _ => GateOutcome::NotMet,
+        }
+    }
+}
+
+pub(crate) fn passed(result: &GateResult) -> bool {
+    result.state == GateState::Passed
 }
 
 /// When the bundle holds, in milliseconds since the Unix epoch.

@@ -1,6 +1,7 @@
 //! What can be typed.
 
 mod bundle;
+mod insight;
 mod model;
 mod search;
 mod server;
@@ -11,6 +12,7 @@ pub use bundle::{
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use domain::policy::Effort;
+pub use insight::{AblateArgs, AskingArgs, AttributeArgs, CoverageArgs, DiffArgs};
 pub use model::{
     BenchArgs, BenchCommand, BenchCommon, DecodeArgs, FetchArgs, InfoArgs, LikeArg, ModelArgs,
     ModelCommand, PrefillArgs, RerunArgs, SynthArgs, VerifyArgs,
@@ -55,6 +57,10 @@ pub enum Command {
     Schema(SchemaArgs),
     /// Compare two runs
     Diff(DiffArgs),
+    /// Say which hunk of an edit caused which flip
+    Attribute(AttributeArgs),
+    /// Say which clauses a verdict rests on
+    Ablate(AblateArgs),
     /// Measures of a run with intervals, by group, beside annotators and older systems
     Stats(StatsArgs),
     /// Show which clauses of its policy a run's cases reach
@@ -135,6 +141,9 @@ pub struct RunArgs {
     /// Only cases that were wrong in the last run, or that flipped in it
     #[arg(long, value_enum)]
     pub only: Option<Only>,
+    /// Test whether each flip is real by at most this many pairs of samples
+    #[arg(long, value_name = "PAIRS")]
+    pub repeat: Option<u32>,
     /// Go on with an interrupted run; its policy, cases and settings are those it began with
     #[arg(long, value_name = "RUN", conflicts_with_all = ["only", "effort", "suite"])]
     pub resume: Option<i64>,
@@ -282,27 +291,6 @@ pub struct RestoreArgs {
 }
 
 #[derive(Args)]
-pub struct DiffArgs {
-    /// The run before
-    #[arg(value_name = "RUN_A")]
-    pub a: i64,
-    /// The run after
-    #[arg(value_name = "RUN_B")]
-    pub b: i64,
-    /// The loss of accuracy that counts as none, as a share of cases
-    #[arg(long, value_name = "SHARE", default_value_t = 0.05)]
-    pub margin: f64,
-    /// Show the two traces of this case instead, the second as it differs from the first
-    #[arg(long, value_name = "CASE")]
-    pub case: Option<String>,
-    /// Print the flips as CSV on standard output
-    #[arg(long, conflicts_with_all = ["json", "case"])]
-    pub csv: bool,
-    #[command(flatten)]
-    pub place: Place,
-}
-
-#[derive(Args)]
 pub struct StatsArgs {
     /// The runs: several of one policy count as repeats, of several policies together
     #[arg(value_name = "RUN", required = true)]
@@ -320,18 +308,6 @@ pub enum GroupArg {
     Tag,
     Language,
     Kind,
-}
-
-#[derive(Args)]
-pub struct CoverageArgs {
-    /// The run
-    #[arg(value_name = "RUN")]
-    pub run: i64,
-    /// Print CSV on standard output
-    #[arg(long, conflicts_with = "json")]
-    pub csv: bool,
-    #[command(flatten)]
-    pub place: Place,
 }
 
 #[derive(Args)]

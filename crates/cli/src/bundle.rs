@@ -89,6 +89,7 @@ async fn export_from(
             BundleContent::Full
         },
         signers: signers(&args.signers)?,
+        allow_unmet_gates: args.allow_unmet_gates,
         not_before_ms: args.not_before,
         expires_at_ms: args.expires,
         change_log,

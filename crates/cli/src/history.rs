@@ -1,42 +1,11 @@
-//! `touchstone diff`, `runs`, `baseline`, `restore`, `models` and `repair`: what is there
+//! `touchstone runs`, `baseline`, `restore`, `models` and `repair`: what is there
 //! already.
 
-use crate::args::{BaselineArgs, DiffArgs, ModelsArgs, RepairArgs, RestoreArgs, RunsArgs};
+use crate::args::{BaselineArgs, ModelsArgs, RepairArgs, RestoreArgs, RunsArgs};
 use crate::{input, json, place, table};
 use domain::run::RunId;
 use studio::view::{CsvTable, Failure, RunSummary};
 use studio::{BadDatabase, Options, Studio};
-
-pub async fn diff(args: DiffArgs) -> Result<(), Failure> {
-    let studio = place::open(&args.place, None).await?;
-    let (a, b) = (RunId(args.a), RunId(args.b));
-    if let Some(case) = &args.case {
-        let trace = studio.trace(b, case, Some(a)).await;
-        studio.close().await;
-        let trace = trace?;
-        if args.place.json {
-            println!("{}", json::line(&trace));
-        } else {
-            print!("{}", table::traces(&trace, table::Style::of_stdout()));
-        }
-        return Ok(());
-    }
-    if args.csv {
-        return print_csv(studio, &CsvTable::Flips { a, b }).await;
-    }
-    let comparison = studio.compare_within(a, b, args.margin).await;
-    studio.close().await;
-    let comparison = comparison?;
-    if args.place.json {
-        println!("{}", json::line(&comparison));
-    } else {
-        print!(
-            "{}",
-            table::comparison(&comparison, table::Style::of_stdout())
-        );
-    }
-    Ok(())
-}
 
 pub async fn runs(args: RunsArgs) -> Result<(), Failure> {
     let studio = place::open(&args.place, None).await?;

@@ -5,9 +5,13 @@ use domain::gate::GateState;
 use domain::run::{Outcome, Settings, TokenCounts};
 use domain::stats::Estimate;
 use domain::verdict::{Expected, Verdict};
-use domain::{flip::Metrics, policy::RevisionId, run::RunId};
+use domain::{
+    flip::{Flip, Metrics},
+    policy::RevisionId,
+    run::RunId,
+};
 use serde::Serialize;
-use studio::view::{Failure, GateReport, Usage};
+use studio::view::{Attribution, Comparison, Failure, GateReport, Usage};
 use studio::{Record, RecordedCase, Timing};
 
 #[derive(Serialize)]
@@ -25,6 +29,9 @@ struct Run<'a> {
     usage: Option<&'a Usage>,
     /// Every measure with its interval.
     estimates: &'a [Estimate],
+    /// Against the baseline, tested; only with --repeat.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    flips: Option<&'a [Flip]>,
     timing: RunTiming,
 }
 
@@ -50,6 +57,23 @@ struct CaseOutcome<'a> {
 }
 
 #[derive(Serialize)]
+struct Compared<'a> {
+    #[serde(flatten)]
+    comparison: &'a Comparison,
+    /// Only where it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attribution: Option<&'a Attribution>,
+}
+
+/// The document of `diff --json`.
+pub fn comparison(comparison: &Comparison, attribution: Option<&Attribution>) -> String {
+    line(&Compared {
+        comparison,
+        attribution,
+    })
+}
+
+#[derive(Serialize)]
 struct RunTiming {
     wall_ms: f64,
     load_ms: f64,
@@ -61,7 +85,13 @@ struct RunTiming {
 }
 
 /// The document of `run --json`. Cases without an outcome have no place in it.
-pub fn run(record: &Record, suite: &str, device: &str, timing: Timing) -> String {
+pub fn run(
+    record: &Record,
+    flips: Option<&[Flip]>,
+    suite: &str,
+    device: &str,
+    timing: Timing,
+) -> String {
     let summary = &record.summary;
     line(&Run {
         run: summary.run,
@@ -78,6 +108,7 @@ pub fn run(record: &Record, suite: &str, device: &str, timing: Timing) -> String
         metrics: &record.figures.metrics,
         usage: record.usage.as_ref(),
         estimates: &record.figures.estimates,
+        flips,
         timing: RunTiming {
             wall_ms: timing.wall_ms,
             load_ms: timing.load_ms,

@@ -12,6 +12,7 @@ mod check;
 mod fmt;
 mod history;
 mod import;
+mod insight;
 mod json;
 mod logits;
 mod model;
@@ -49,6 +50,7 @@ async fn main() -> ExitCode {
             eprintln!("error: {failure}");
             match failure.code {
                 Code::Cancelled => ExitCode::from(130),
+                Code::GatesNotMet => ExitCode::from(1),
                 Code::Conflict
                 | Code::Input
                 | Code::Model
@@ -81,9 +83,11 @@ async fn answer(command: Command) -> Result<Ending, Failure> {
         Command::Key(command) => bundle::key(command)?,
         Command::Fmt(args) => return fmt::fmt(args).await,
         Command::Schema(args) => print!("{}", fmt::schema(args.of).text()),
-        Command::Diff(args) => history::diff(args).await?,
+        Command::Diff(args) => insight::diff(args).await?,
+        Command::Attribute(args) => insight::attribute(args).await?,
+        Command::Ablate(args) => insight::ablate(args).await?,
         Command::Stats(args) => stats::stats(args).await?,
-        Command::Coverage(args) => stats::coverage(args).await?,
+        Command::Coverage(args) => insight::coverage(args).await?,
         Command::Import(args) => import::import(args)?,
         Command::Search(args) => search::search(args).await?,
         Command::Runs(args) => history::runs(args).await?,

@@ -35,8 +35,14 @@ impl Line {
         let left = progress
             .left_ms
             .map_or_else(String::new, |ms| format!(", {:.0} s left", ms / 1000.0));
+        let flips = progress.flips_left.map_or_else(String::new, |flips| {
+            format!(
+                ", {:.0} more flips expected ({} to {})",
+                flips.expected, flips.low, flips.high
+            )
+        });
         self.show(&format!(
-            "{} of {} cases, {:.0} tokens/s{left}",
+            "{} of {} cases, {:.0} tokens/s{left}{flips}",
             progress.done, progress.total, progress.tokens_per_s
         ));
     }
@@ -49,6 +55,12 @@ impl Line {
         // A line that cannot be shown is no reason to stop a run.
         let _ = std::io::stderr().flush();
         self.shown = true;
+    }
+
+    /// Clears what another line left, in a terminal.
+    pub fn end(mut self) {
+        self.shown = self.terminal;
+        self.clear();
     }
 
     pub fn clear(&mut self) {

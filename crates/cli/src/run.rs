@@ -2,17 +2,18 @@
 
 use crate::args::{Only, RunArgs};
 use crate::place::{self, Opened};
-use crate::{input, json, progress, table};
+use crate::{input, insight, json, progress, table};
+use domain::flip::Flip;
 use domain::run::RunId;
 use studio::Timing;
-use studio::view::{Code, Failure, RunEvent, RunState, RunView};
+use studio::view::{Code, ConfirmRequest, Failure, RunEvent, RunState, RunView};
 
 pub async fn run(args: RunArgs) -> Result<(), Failure> {
     let opened = place::open_subject(&args.place, &args.subject).await?;
     let result = judge(&args, &opened).await;
     // The database is closed in good order however the run ended.
     let printed = match result {
-        Ok((view, timing)) => print(&opened, &args, &view, timing).await,
+        Ok((view, timing)) => finish(&opened, &args, view, timing).await,
         Err(failure) => Err(failure),
     };
     opened.studio.close().await;
@@ -128,17 +129,44 @@ async fn cases_of_last_run(
     Ok(cases)
 }
 
+/// Tests the flips where that was asked for, and prints.
+async fn finish(
+    opened: &Opened,
+    args: &RunArgs,
+    view: RunView,
+    timing: Timing,
+) -> Result<(), Failure> {
+    let studio = &opened.studio;
+    let run = view.summary.run;
+    let (Some(pairs_max), Some(baseline)) = (args.repeat, view.baseline.as_ref()) else {
+        return print(opened, args, &view, None, timing).await;
+    };
+    let baseline = baseline.run;
+    let request = ConfirmRequest {
+        pairs_max,
+        ..ConfirmRequest::new(baseline, run)
+    };
+    insight::asking(studio, |on_probe| studio.confirm(request, on_probe)).await?;
+    let view = studio.run_view(run, Some(baseline)).await?;
+    let flips = studio.compare(baseline, run).await?.flips;
+    print(opened, args, &view, Some(&flips), timing).await
+}
+
 async fn print(
     opened: &Opened,
     args: &RunArgs,
     view: &RunView,
+    flips: Option<&[Flip]>,
     timing: Timing,
 ) -> Result<(), Failure> {
     if args.place.json {
         let baseline = view.baseline.as_ref().map(|run| run.run);
         let record = opened.studio.record(view.summary.run, baseline).await?;
         let suite = place::shown(opened.studio.root(), &opened.suite_file);
-        println!("{}", json::run(&record, &suite, &device(opened), timing));
+        println!(
+            "{}",
+            json::run(&record, flips, &suite, &device(opened), timing)
+        );
     } else {
         print!("{}", table::run(view, table::Style::of_stdout()));
     }

@@ -114,6 +114,7 @@ fn options(args: &AddServerArgs) -> ServerOptions {
     let priced = args.price_in.or(args.price_out).is_some();
     ServerOptions {
         raw: args.raw,
+        responses: args.responses,
         concurrency: args.concurrency,
         price_prompt: args.price_in,
         price_generated: args.price_out,

@@ -1,11 +1,10 @@
-//! `touchstone stats` and `coverage`: what runs are worth, and what they reach.
+//! `touchstone stats`: what runs are worth.
 
-use crate::args::{CoverageArgs, GroupArg, StatsArgs};
-use crate::history::print_csv;
+use crate::args::{GroupArg, StatsArgs};
 use crate::{json, place, table};
 use domain::run::RunId;
 use domain::stats::groups::GroupBy;
-use studio::view::{CsvTable, Failure};
+use studio::view::Failure;
 
 pub async fn stats(args: StatsArgs) -> Result<(), Failure> {
     let studio = place::open(&args.place, None).await?;
@@ -23,23 +22,6 @@ pub async fn stats(args: StatsArgs) -> Result<(), Failure> {
         println!("{}", json::line(&statistics));
     } else {
         print!("{}", table::statistics(&statistics));
-    }
-    Ok(())
-}
-
-pub async fn coverage(args: CoverageArgs) -> Result<(), Failure> {
-    let studio = place::open(&args.place, None).await?;
-    if args.csv {
-        let run = RunId(args.run);
-        return print_csv(studio, &CsvTable::Coverage { run }).await;
-    }
-    let coverage = studio.coverage(RunId(args.run)).await;
-    studio.close().await;
-    let coverage = coverage?;
-    if args.place.json {
-        println!("{}", json::line(&coverage));
-    } else {
-        print!("{}", table::coverage(&coverage));
     }
     Ok(())
 }

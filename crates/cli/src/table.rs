@@ -1,12 +1,14 @@
 //! What people read: metrics, then a table with the flips on top.
 
 mod bundle;
+mod insight;
 
 pub use bundle::{exported, imported, report as bundle_report};
 use domain::flip::{Certainty, Flip, FlipKind, Rate};
 use domain::policy::{Effort, RevisionId};
 use domain::stats::Measure;
 use domain::verdict::{Expected, Verdict};
+pub use insight::{ablation, attribution};
 use std::io::IsTerminal;
 use studio::view::{
     CaseRow, Comparison, ModelView, Release, RunState, RunSummary, RunView, SignOff,
@@ -257,7 +259,10 @@ pub fn comparison(comparison: &Comparison, style: Style) -> String {
             Certainty::Undecided => "undecided",
         };
         let start = format!("  {:<8} {turn:<20} {certainty:<9}", flip_word(flip.kind));
-        out += &format!("{} {}\n", style.paint(&start, colour), flip.case);
+        let why = flip.evidence.as_ref().map_or_else(String::new, |found| {
+            style.paint(&format!("  ({})", insight::evidence(found)), FAINT)
+        });
+        out += &format!("{} {}{why}\n", style.paint(&start, colour), flip.case);
     }
     if !comparison.policy_diff.is_empty() {
         out.push('\n');

@@ -89,7 +89,10 @@ async fn print(
         let baseline = view.baseline.as_ref().map(|run| run.run);
         let record = opened.studio.record(view.summary.run, baseline).await?;
         let suite = place::shown(opened.studio.root(), &opened.suite_file);
-        println!("{}", json::run(&record, &suite, &device(opened), timing));
+        println!(
+            "{}",
+            json::run(&record, None, &suite, &device(opened), timing)
+        );
     } else if first {
         print!("{}", table::run(view, table::Style::of_stdout()));
     } else {

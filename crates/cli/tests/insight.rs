@@ -94,7 +94,10 @@ fn stats_and_coverage_tell_of_a_run() {
     assert!(stdout(&touchstone(&folder, &["stats", &id])).contains("accuracy"));
 
     let coverage = json(&folder, &["coverage", &id, "--json"]);
-    assert_eq!(keys(&coverage), ["clauses", "cells", "invented"]);
+    assert_eq!(
+        keys(&coverage),
+        ["clauses", "cells", "invented", "conflicts", "ablated"]
+    );
     let clauses: Vec<&str> = coverage["clauses"]
         .as_array()
         .unwrap()
@@ -247,4 +250,66 @@ fn traces_are_searched_and_tables_leave_as_csv() {
     assert_eq!(runs.lines().count(), 3);
     let cells = stdout(&touchstone(&folder, &["coverage", "1", "--csv"]));
     assert!(cells.starts_with("clause,case,verdict"), "{cells}");
+}
+
+/// What the model makes of the edit is not asserted; that both documents tell of the same
+/// flips is, and that nothing is asked twice.
+#[test]
+fn an_edit_is_confirmed_attributed_and_ablated() {
+    let folder = workspace();
+    let a = json(&folder, &["run", "--policy", "ads", "--json"])["run"].to_string();
+    write(
+        &folder,
+        "policies/ads.md",
+        POLICY
+            .replace("T1 Offers to sell tobacco.\n", "")
+            .replace("T3 History of tobacco.", "T3 The history of tobacco.")
+            .as_bytes(),
+    );
+    let run = json(
+        &folder,
+        &["run", "--policy", "ads", "--repeat", "8", "--json"],
+    );
+    let b = run["run"].to_string();
+    let diff = json(
+        &folder,
+        &["diff", &a, &b, "--samples", "8", "--attribute", "--json"],
+    );
+    assert_eq!(run["flips"], diff["flips"]);
+    let flips = diff["flips"].as_array().unwrap();
+    for flip in flips {
+        let evidence = &flip["evidence"];
+        assert_eq!(evidence["test"], "samples");
+        assert!(evidence["shown"].as_u64() <= evidence["pairs"].as_u64());
+    }
+    let attribution = &diff["attribution"];
+    assert_eq!(attribution["hunks"].as_array().unwrap().len(), 2);
+    assert_eq!(attribution["hunks"][0]["clauses"][0], "T1");
+    assert_eq!(attribution["flips"].as_array().unwrap().len(), flips.len());
+    let again = json(&folder, &["attribute", &a, &b, "--json"]);
+    assert_eq!(again["effort"]["asked"], 0);
+    assert_eq!(again["flips"], attribution["flips"]);
+    let shown = stdout(&touchstone(&folder, &["attribute", &a, &b]));
+    assert!(shown.contains("hunk 1 · T1"), "{shown}");
+    assert!(shown.contains("-T1 Offers to sell tobacco."), "{shown}");
+
+    let ablation = json(&folder, &["ablate", &a, "a", "--json"]);
+    let clauses: Vec<&str> = ablation["without"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|without| without["clause"].as_str().unwrap())
+        .collect();
+    assert!(clauses.starts_with(&["T1", "T2", "T3"]), "{clauses:?}");
+    let shown = stdout(&touchstone(&folder, &["ablate", &a, "a"]));
+    assert!(shown.contains("without"), "{shown}");
+    assert!(refusal(&folder, &["ablate", &a, "nothing"]).contains("no case nothing"));
+    assert!(refusal(&folder, &["diff", &a, &b, "--samples", "0"]).contains("1 to 256"));
+
+    let coverage = json(&folder, &["coverage", &a, "--ablate", "--json"]);
+    assert_eq!(coverage["ablated"], true);
+    let t1 = &coverage["clauses"][0];
+    assert_eq!(t1["dead"], t1["decisive"] == 0);
+    let shown = stdout(&touchstone(&folder, &["coverage", &a, "--ablate"]));
+    assert!(shown.contains("decide no case"), "{shown}");
 }

@@ -1,5 +1,5 @@
 //! `touchstone serve` as a program: what it prints, how it ends, and how it bears twice
-//! the load that it can carry. `TOUCHSTONE_LOAD_S` makes the load longer than CI does.
+//! the load that it can carry. `TOUCHSTONE_LOAD_S` makes the load longer than CI's minute.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use reqwest::Client;
@@ -200,7 +200,7 @@ async fn capacity(client: &Client, chat: &str, contents: &[String], judged: usiz
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn twice_the_load_it_can_carry_is_answered_or_refused() {
     let seconds = std::env::var("TOUCHSTONE_LOAD_S").ok();
-    let seconds: f64 = seconds.map_or(20.0, |seconds| seconds.parse().unwrap());
+    let seconds: f64 = seconds.map_or(60.0, |seconds| seconds.parse().unwrap());
     let served = Served::start(&["--queue", "32", "--rate", "0"]);
     let chat = served.url("/v1/chat/completions");
     let suite = std::fs::read_to_string(repository().join("fixtures/tobacco.jsonl")).unwrap();
@@ -212,6 +212,7 @@ async fn twice_the_load_it_can_carry_is_answered_or_refused() {
     let client = client();
     let per_s = capacity(&client, &chat, &contents, 120).await;
 
+    let mib = |bytes: &u64| *bytes as f64 / f64::from(1 << 20);
     let interval = Duration::from_secs_f64(0.5 / per_s);
     let started = Instant::now();
     let mut ticks = tokio::time::interval(interval);
@@ -231,6 +232,16 @@ async fn twice_the_load_it_can_carry_is_answered_or_refused() {
         }
         if resident.len() as f64 <= started.elapsed().as_secs_f64() {
             resident.push(served.resident_bytes());
+            if resident.len().is_multiple_of(60) {
+                let judged = answers.iter().filter(|(status, ..)| *status == 200).count();
+                println!(
+                    "{} s: resident {:.1} MiB; judged {judged}, refused {}, under way {}",
+                    resident.len(),
+                    resident.last().map_or(0.0, mib),
+                    answers.len() - judged,
+                    asked.len()
+                );
+            }
         }
     }
     while let Some(answer) = asked.join_next().await {
@@ -251,7 +262,6 @@ async fn twice_the_load_it_can_carry_is_answered_or_refused() {
     accepted_ms.sort_unstable();
     let refused = sent - accepted_ms.len();
     let at = |share: f64| accepted_ms[((accepted_ms.len() - 1) as f64 * share) as usize];
-    let mib = |bytes: &u64| *bytes as f64 / f64::from(1 << 20);
     let (warm, last) = resident.split_at(resident.len() / 3);
     let (warm, peak) = (warm.iter().max().unwrap(), last.iter().max().unwrap());
     println!(

@@ -203,6 +203,7 @@ mod tests {
             to,
             kind,
             certainty: Certainty::Real,
+            evidence: None,
         }
     }
 

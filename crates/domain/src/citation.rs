@@ -8,7 +8,9 @@ use crate::code;
 use crate::policy::Clause;
 use crate::run::Citation;
 use regex::Regex;
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 use std::sync::LazyLock;
 
 /// Every span of `trace` that names a clause of the policy, and every span that looks
@@ -104,10 +106,7 @@ fn generated(trace: &str, clauses: &[Clause], spans: &mut Vec<Span>) {
         return;
     }
     ids.sort_by_key(|id| std::cmp::Reverse(id.len()));
-    let any: Vec<String> = ids.iter().map(|id| regex::escape(id)).collect();
-    // A section's slug (`harassment`) is a plain word too: only ids
-    // of several words are citations by themselves.
-    let Ok(pattern) = Regex::new(&format!("(?i:{})", any.join("|"))) else {
+    let Some(pattern) = pattern_of(&ids) else {
         return;
     };
     for found in pattern.find_iter(trace) {
@@ -121,6 +120,29 @@ fn generated(trace: &str, clauses: &[Clause], spans: &mut Vec<Span>) {
             spans.push(span(found.start(), found.end(), Some((*id).to_owned())));
         }
     }
+}
+
+/// The pattern that finds any of these ids. Traces of one policy come one after another, and
+/// making it costs more than searching with it: the last one is kept.
+fn pattern_of(ids: &[&str]) -> Option<Rc<Regex>> {
+    thread_local! {
+        static LAST: RefCell<Option<(Vec<String>, Rc<Regex>)>> = const { RefCell::new(None) };
+    }
+    LAST.with_borrow_mut(|last| {
+        if let Some((known, pattern)) = last
+            && known.as_slice() == ids
+        {
+            return Some(pattern.clone());
+        }
+        let any: Vec<String> = ids.iter().map(|id| regex::escape(id)).collect();
+        // A section's slug (`harassment`) is a plain word too: only ids
+        // of several words are citations by themselves.
+        let pattern = Regex::new(&format!("(?i:{})", any.join("|"))).ok()?;
+        let pattern = Rc::new(pattern);
+        let ids = ids.iter().map(|id| (*id).to_owned()).collect();
+        *last = Some((ids, pattern.clone()));
+        Some(pattern)
+    })
 }
 
 /// Codes that need no introduction: `SP2.a`, `§ 4.1`, `第三条`, and dotted numbers where

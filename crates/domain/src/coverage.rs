@@ -24,6 +24,8 @@ pub struct Seen<'a> {
     pub rules: &'a [String],
     /// Of the trace.
     pub citations: &'a [Citation],
+    /// The clauses without which the verdict is another, where that was found out.
+    pub decisive: Option<&'a BTreeSet<String>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -35,6 +37,23 @@ pub struct Coverage {
     pub cells: Vec<CoverageCell>,
     /// Ids that traces cite and the policy does not have.
     pub invented: Vec<Invented>,
+    /// Clauses that traces name together and that decide for opposite sides.
+    pub conflicts: Vec<Conflict>,
+    /// Whether it was found out which clauses decide: by judging without them.
+    pub ablated: bool,
+}
+
+/// Two clauses that traces name together: by the one, cases violate; by the other, they
+/// are safe. Where a case falls under both, the policy must say which wins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct Conflict {
+    pub violating: String,
+    pub safe: String,
+    /// Cases that cite both, and that the first decides.
+    pub violates_cases: Vec<String>,
+    /// Cases that cite both, and that the second decides.
+    pub safe_cases: Vec<String>,
 }
 
 /// How far the cases reach a clause.
@@ -85,6 +104,10 @@ pub struct ClauseCoverage {
     pub both_polarities: bool,
     pub covered: bool,
     pub standing: Standing,
+    /// Cases whose verdict is another without it; absent where that was not found out.
+    pub decisive: Option<u32>,
+    /// It decides no case, cited or not; absent where that was not found out.
+    pub dead: Option<bool>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -96,6 +119,8 @@ pub struct CoverageCell {
     pub answered: bool,
     pub near_miss: bool,
     pub wrong: bool,
+    /// Absent where that was not found out.
+    pub decisive: Option<bool>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -115,12 +140,21 @@ pub fn coverage<'a>(clauses: &[Clause], seen: impl IntoIterator<Item = Seen<'a>>
         .collect();
     let mut cells = Vec::new();
     let mut invented: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    let mut opposed: BTreeMap<(usize, usize), [Vec<String>; 2]> = BTreeMap::new();
+    let mut ablated = false;
     for case in seen {
         let near_miss = case.margin.is_some_and(|margin| margin.abs() < NEAR_MARGIN);
         let wrong = case
             .expected
             .is_some_and(|expected| !case.verdict.is(expected));
-        for (index, answered) in touched(&case, &positions) {
+        ablated |= case.decisive.is_some();
+        let decides = |id: &String| case.decisive.is_some_and(|ids| ids.contains(id));
+        for figure in figures.iter_mut().filter(|figure| decides(&figure.clause)) {
+            *figure.decisive.get_or_insert(0) += 1;
+        }
+        let touched = touched(&case, &positions);
+        oppose(&case, &touched, &figures, &mut opposed);
+        for (index, answered) in touched {
             let figure = &mut figures[index];
             figure.cited += 1;
             figure.answered += u32::from(answered);
@@ -129,12 +163,15 @@ pub fn coverage<'a>(clauses: &[Clause], seen: impl IntoIterator<Item = Seen<'a>>
             figure.near_misses += u32::from(near_miss);
             figure.wrong += u32::from(wrong);
             cells.push(CoverageCell {
-                clause: figure.clause.clone(),
+                clause: figures[index].clause.clone(),
                 case: case.case.to_owned(),
                 verdict: case.verdict,
                 answered,
                 near_miss,
                 wrong,
+                decisive: case
+                    .decisive
+                    .map(|ids| ids.contains(&figures[index].clause)),
             });
         }
         for citation in case
@@ -150,6 +187,10 @@ pub fn coverage<'a>(clauses: &[Clause], seen: impl IntoIterator<Item = Seen<'a>>
     }
     for figure in &mut figures {
         figure.covered = figure.cited > 0;
+        if ablated {
+            let decisive = *figure.decisive.get_or_insert(0);
+            figure.dead = Some(decisive == 0);
+        }
         figure.both_polarities = figure.violates > 0 && figure.safe > 0;
         figure.standing = Standing::of(figure.cited, figure.answered, figure.violates, figure.safe);
     }
@@ -157,10 +198,24 @@ pub fn coverage<'a>(clauses: &[Clause], seen: impl IntoIterator<Item = Seen<'a>>
         text,
         cases: cases.into_iter().map(str::to_owned).collect(),
     };
+    let conflicts = opposed
+        .into_iter()
+        .filter(|(_, cases)| cases.iter().all(|cases| !cases.is_empty()))
+        .map(
+            |((violating, safe), [violates_cases, safe_cases])| Conflict {
+                violating: figures[violating].clause.clone(),
+                safe: figures[safe].clause.clone(),
+                violates_cases,
+                safe_cases,
+            },
+        )
+        .collect();
     Coverage {
         clauses: figures,
         cells,
         invented: invented.into_iter().map(named).collect(),
+        conflicts,
+        ablated,
     }
 }
 
@@ -176,8 +231,39 @@ fn untouched(clause: &Clause) -> ClauseCoverage {
         near_misses: 0,
         wrong: 0,
         both_polarities: false,
+        decisive: None,
+        dead: None,
         covered: false,
         standing: Standing::Uncovered,
+    }
+}
+
+/// Which clauses decide the case against which others that it cites. What decides is what
+/// ablation found, else what the answer names.
+fn oppose(
+    case: &Seen<'_>,
+    touched: &BTreeMap<usize, bool>,
+    figures: &[ClauseCoverage],
+    opposed: &mut BTreeMap<(usize, usize), [Vec<String>; 2]>,
+) {
+    let decides = |(index, answered): (&usize, &bool)| match case.decisive {
+        Some(ids) => ids.contains(&figures[*index].clause),
+        None => *answered,
+    };
+    let deciding: Vec<usize> = touched
+        .iter()
+        .filter(|touch| decides(*touch))
+        .map(|(index, _)| *index)
+        .collect();
+    for one in &deciding {
+        for other in touched.keys().filter(|other| !deciding.contains(other)) {
+            let (key, side) = match case.verdict {
+                Verdict::Violates => ((*one, *other), 0),
+                Verdict::Safe => ((*other, *one), 1),
+                Verdict::Unparsed => continue,
+            };
+            opposed.entry(key).or_default()[side].push(case.case.to_owned());
+        }
     }
 }
 
@@ -245,6 +331,7 @@ mod tests {
             margin: row.3,
             rules: &row.5,
             citations,
+            decisive: None,
         });
         let found = coverage(&clauses, seen);
         let [t1, t2, t3] = found.clauses.as_slice() else {

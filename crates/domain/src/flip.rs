@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+use crate::certainty::Evidence;
 use crate::run::Judged;
 use crate::verdict::{Expected, Verdict};
 
@@ -15,6 +16,10 @@ pub struct Flip {
     pub to: Verdict,
     pub kind: FlipKind,
     pub certainty: Certainty,
+    /// By what it is real or noise; absent while no test was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub evidence: Option<Evidence>,
 }
 
 /// `Fixed`: now as expected. `Broken`: no longer as expected. `Changed`: neither

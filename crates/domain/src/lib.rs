@@ -5,14 +5,18 @@
 //! times and identifiers come in as arguments.
 
 pub mod case;
+pub mod certainty;
 pub mod change_log;
 pub mod citation;
 mod code;
 pub mod coverage;
 pub mod diff;
+pub mod edit;
 pub mod flip;
+pub mod form;
 pub mod gate;
 pub mod hunk;
+pub mod outlook;
 pub mod policy;
 pub mod prompt;
 pub mod run;

@@ -96,6 +96,22 @@ pub struct Policy {
     pub warnings: Vec<(u32, String)>,
 }
 
+impl Policy {
+    /// The same policy with another text for the model to read; clauses have the lines of
+    /// that text then, not of any file.
+    pub fn with_body(&self, body: &str) -> Policy {
+        let lines = body::visible(body, 0);
+        let body = body::join(&lines);
+        Policy {
+            clauses: clauses::find(&lines),
+            revision: revision(&body, &self.output),
+            body,
+            warnings: Vec::new(),
+            ..self.clone()
+        }
+    }
+}
+
 /// Why a policy file cannot be used, with the place and the remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]

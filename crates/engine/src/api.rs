@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::generate::{self, Loaded};
 
+pub use crate::reply::{Channel, Finish};
+
 /// A loaded model with its tokenizer and its cache of the last shared prefix.
 /// Shareable between threads; one generation runs at a time, others wait.
 pub struct Engine {
@@ -137,13 +139,6 @@ pub enum Event {
     },
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Channel {
-    Analysis,
-    Commentary,
-    Final,
-}
-
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reply {
     /// The analysis channel, whole.
@@ -160,23 +155,6 @@ pub struct Reply {
     pub drafted_tokens: u32,
     pub accepted_tokens: u32,
     pub latency_ms: f64,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Finish {
-    /// The model ended its reply.
-    Stop,
-    /// `tokens_max` or the context's end was reached.
-    Length,
-    /// The prompt alone does not fit the context.
-    PromptTooLong {
-        prompt_tokens: u32,
-        context_tokens: u32,
-    },
-    /// The header between messages could not be read.
-    Malformed(String),
-    /// A server will not answer this request, now or later.
-    Refused(String),
 }
 
 /// Asks a generation to stop; it does within one step. Clones share the flag.

@@ -8,14 +8,16 @@ use std::time::Instant;
 
 use crate::attention::Kv;
 use crate::config::Config;
+use crate::crew::{Crew, Exchange};
 use crate::draft::Draft;
-use crate::harmony::{self, Parser};
+use crate::harmony;
 use crate::machine::Machine;
 use crate::margin::Margin;
 use crate::memory;
 use crate::model::{CHUNK, Model, Part};
+use crate::reply::{Parser, Piece};
 use crate::sampling::Sampler;
-use crate::vocabulary::{Piece, Vocabulary};
+use crate::vocabulary::Vocabulary;
 use crate::weights::Weights;
 use crate::{
     Cancel, Channel, Event, Finish, GenerateError, Incoming, LoadError, ModelInfo, Prefix, Reply,
@@ -25,13 +27,18 @@ use crate::{
 /// Replies under way at once. More share each pass over the weights; fewer let the first
 /// verdicts come sooner. A model that fits the processor's caches gains nothing from more.
 pub(crate) const ACTIVE_MAX: usize = 32;
-const ACTIVE_MAX_SMALL: usize = 16;
+const ACTIVE_MAX_SMALL: usize = 8;
 const SMALL_BYTES: u64 = 64 << 20;
+/// Until the first reply of a call has ended, this share of them: a pass over fewer rows is
+/// shorter, and the first verdict comes sooner by more than the last one is late.
+const FIRST_SHARE: usize = 2;
 
 pub(crate) struct Loaded {
     model: Model,
     vocabulary: Vocabulary,
+    /// Replies that one worker has under way at once.
     active_max: usize,
+    crew: Crew,
     ends: Ends,
     /// The last shared prefix; holding it is the right to generate.
     prefix: Mutex<Cached>,
@@ -136,10 +143,10 @@ pub(crate) fn load(dir: &Path) -> Result<(ModelInfo, Loaded), LoadError> {
         vocab: config.vocab as u32,
         context_tokens: config.context as u32,
     };
-    let active_max = if info.bytes < SMALL_BYTES {
-        ACTIVE_MAX_SMALL
+    let (active_max, crew) = if info.bytes < SMALL_BYTES {
+        (ACTIVE_MAX_SMALL, Crew::each_alone())
     } else {
-        ACTIVE_MAX
+        (ACTIVE_MAX, Crew::all_together())
     };
     let prefix = Mutex::new(Cached {
         tokens: Vec::new(),
@@ -151,6 +158,7 @@ pub(crate) fn load(dir: &Path) -> Result<(ModelInfo, Loaded), LoadError> {
             model,
             vocabulary,
             active_max,
+            crew,
             ends: Ends::AsWritten,
             prefix,
         },
@@ -170,7 +178,7 @@ impl Loaded {
     }
 
     pub(crate) fn batch_max(&self) -> u32 {
-        self.active_max as u32
+        (self.active_max * self.crew.workers()) as u32
     }
 
     /// Forgets the shared prefix of the last call.
@@ -201,21 +209,38 @@ impl Loaded {
         let mut cached = self.prefix.lock().unwrap_or_else(PoisonError::into_inner);
         self.prepare(&mut cached, prefix, cancel, on_event)?;
         let shared = &cached.kv;
-        let mut begun = 0;
+        let work = |exchange: &mut Exchange<'_>| self.work(shared, exchange, cancel);
+        self.crew.work(&work, next, on_event)
+    }
+
+    /// One worker's steps, until it has nothing and is given nothing.
+    fn work(
+        &self,
+        shared: &Kv,
+        exchange: &mut Exchange<'_>,
+        cancel: &Cancel,
+    ) -> Result<(), GenerateError> {
         let mut active: Vec<Active> = Vec::new();
+        let mut events = Vec::new();
+        let mut room = (self.active_max / FIRST_SHARE).max(1);
         loop {
             active.retain(|a| !a.incoming.cancel.is_cancelled());
-            while active.len() < self.active_max {
-                let Some(incoming) = next() else {
-                    break;
-                };
-                active.extend(self.admit(begun, incoming, shared, on_event));
-                begun += 1;
+            let given = exchange(std::mem::take(&mut events), room - active.len())?;
+            let nothing_came = given.is_empty();
+            for (index, incoming) in given {
+                active.extend(self.admit(index, incoming, shared, &mut |e| events.push(e)));
             }
             if active.is_empty() {
-                return Ok(());
+                match nothing_came {
+                    true => return Ok(()),
+                    false => continue,
+                }
             }
-            self.step(shared, &mut active, cancel, on_event)?;
+            let before = active.len();
+            self.step(shared, &mut active, cancel, &mut |e| events.push(e))?;
+            if active.len() < before {
+                room = self.active_max;
+            }
         }
     }
 

@@ -117,7 +117,7 @@ mod tests {
 
     fn bytes(id: u32) -> Option<&'static [u8]> {
         match o200k().piece(id) {
-            crate::vocabulary::Piece::Text(bytes) => Some(bytes),
+            crate::reply::Piece::Text(bytes) => Some(bytes),
             _ => None,
         }
     }

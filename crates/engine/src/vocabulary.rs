@@ -9,21 +9,7 @@ use tokenizers::Tokenizer;
 
 use crate::LoadError;
 use crate::config::Ids;
-
-/// What a token id means to the reader of a reply.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Piece<'a> {
-    Text(&'a [u8]),
-    Start,
-    End,
-    Message,
-    Channel,
-    Constrain,
-    /// Ends the reply.
-    Stop,
-    /// A control token without a meaning here, or an id without a piece.
-    Other,
-}
+use crate::reply::Piece;
 
 /// Ids of the tokens that frame messages.
 #[derive(Debug, Clone, Copy)]

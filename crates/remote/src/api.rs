@@ -116,6 +116,8 @@ pub enum Api {
     /// `/chat/completions`: the server renders the prompt.
     #[default]
     Chat,
+    /// `/responses`: the server renders the prompt, and is told to keep nothing.
+    Responses,
     /// `/completions` with our own harmony prompt, and the reply read by us.
     Completions,
 }

@@ -48,7 +48,9 @@ impl Habits {
         yielded(&mut self.logprobs, named("logprobs"))
             || yielded(
                 &mut self.effort_field,
-                named("reasoning_effort") || named("reasoning effort"),
+                named("reasoning_effort")
+                    || named("reasoning effort")
+                    || self.api == Api::Responses && named("reasoning"),
             )
             || yielded(&mut self.usage, named("stream_options"))
     }
@@ -62,6 +64,7 @@ impl Habits {
     pub(crate) fn path(&self) -> &'static str {
         match self.api {
             Api::Chat => "chat/completions",
+            Api::Responses => "responses",
             Api::Completions => "completions",
         }
     }
@@ -71,13 +74,16 @@ impl Habits {
         body.insert("model".into(), model.into());
         match self.api {
             Api::Chat => self.chat(&mut body, prefix, request),
+            Api::Responses => self.responses(&mut body, prefix, request),
             Api::Completions => self.raw(&mut body, prefix, request),
         }
         body.insert("stream".into(), true.into());
-        if self.usage {
+        if self.usage && self.api != Api::Responses {
             body.insert("stream_options".into(), json!({"include_usage": true}));
         }
-        let bound = if self.max_completion_tokens {
+        let bound = if self.api == Api::Responses {
+            "max_output_tokens"
+        } else if self.max_completion_tokens {
             "max_completion_tokens"
         } else {
             "max_tokens"
@@ -94,8 +100,11 @@ impl Habits {
             } => {
                 body.insert("temperature".into(), temperature.into());
                 body.insert("top_p".into(), top_p.into());
-                // Some servers read a seed as a signed number.
-                body.insert("seed".into(), (seed & 0x7fff_ffff).into());
+                // `/responses` has no seed by the book, so strangers would refuse one there.
+                if self.api != Api::Responses || self.kind != Kind::Other {
+                    // Some servers read a seed as a signed number.
+                    body.insert("seed".into(), (seed & 0x7fff_ffff).into());
+                }
             }
         }
         if self.kind == Kind::LlamaServer {
@@ -106,11 +115,7 @@ impl Habits {
 
     /// Everything that cases share stands first, so that the server's prefix cache holds it.
     fn chat(&self, body: &mut Map<String, Value>, prefix: &Prefix, request: &Request) {
-        // Templates and harmony encoders write the heading themselves.
-        let policy = prefix
-            .developer
-            .strip_prefix(harmony::HEADING)
-            .unwrap_or(&prefix.developer);
+        let policy = bare(prefix);
         let role = match self.kind {
             // Only here is "developer" a role that reaches the model as such.
             Kind::Vllm | Kind::Touchstone => "developer",
@@ -139,6 +144,28 @@ impl Habits {
         }
     }
 
+    fn responses(&self, body: &mut Map<String, Value>, prefix: &Prefix, request: &Request) {
+        let policy = bare(prefix);
+        let effort = prefix.effort.word();
+        let instructions = if self.effort_field {
+            body.insert("reasoning".into(), json!({"effort": effort}));
+            policy.to_owned()
+        } else {
+            format!("Reasoning: {effort}\n\n{policy}")
+        };
+        if !policy.is_empty() {
+            body.insert("instructions".into(), instructions.into());
+        }
+        let message = json!({"type": "message", "role": "user", "content": request.user});
+        body.insert("input".into(), json!([message]));
+        // Otherwise hosted services keep what was asked for weeks.
+        body.insert("store".into(), false.into());
+        if self.logprobs {
+            body.insert("include".into(), json!(["message.output_text.logprobs"]));
+            body.insert("top_logprobs".into(), LIKELY.into());
+        }
+    }
+
     fn raw(&self, body: &mut Map<String, Value>, prefix: &Prefix, request: &Request) {
         let prompt = harmony::prompt(prefix, &request.user);
         body.insert("prompt".into(), prompt.into());
@@ -151,6 +178,14 @@ impl Habits {
             body.insert("logprobs".into(), LIKELY.into());
         }
     }
+}
+
+/// The policy alone: templates and harmony encoders write the heading themselves.
+fn bare(prefix: &Prefix) -> &str {
+    prefix
+        .developer
+        .strip_prefix(harmony::HEADING)
+        .unwrap_or(&prefix.developer)
 }
 
 /// A request that costs next to nothing and holds nothing of anyone's.
@@ -224,6 +259,29 @@ mod tests {
         assert!(other.get("reasoning_effort").is_none());
         assert_eq!(other["messages"][0]["content"], "Reasoning: high\n\nP");
         assert_eq!(other["seed"], 0x7fff_ffff);
+    }
+
+    #[test]
+    fn responses_keep_nothing_and_have_the_policy_as_instructions() {
+        let strict = body(Kind::Other, Api::Responses, |_| {});
+        assert_eq!(strict["instructions"], "P");
+        assert_eq!(strict["input"][0]["content"], "U");
+        assert_eq!(strict["reasoning"], json!({"effort": "high"}));
+        assert_eq!(
+            (&strict["store"], &strict["max_output_tokens"]),
+            (&json!(false), &json!(9))
+        );
+        assert_eq!(strict["include"][0], "message.output_text.logprobs");
+        for absent in ["messages", "seed", "stream_options", "max_tokens"] {
+            assert!(strict.get(absent).is_none(), "{absent}");
+        }
+        let known = body(Kind::Vllm, Api::Responses, |habits| {
+            assert!(habits.yield_to("Unsupported parameter: 'reasoning.effort'"));
+            assert!(habits.yield_to("logprobs are not supported with this model"));
+        });
+        assert_eq!(known["instructions"], "Reasoning: high\n\nP");
+        assert_eq!(known["seed"], 0x7fff_ffff);
+        assert!(known.get("include").is_none() && known.get("reasoning").is_none());
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::fault::{Fault, says_too_long};
 use crate::generate::backoff;
 use crate::keys::Key;
 use crate::reply::Reader;
+use crate::responses::Translator;
 use crate::stream::{Lines, document, glimpse, next};
 use crate::wire::{Chunk, error_message};
 use crate::{harmony, probe};
@@ -314,9 +315,10 @@ impl Line {
         let mut response = self.send(self.post(url, &body)).await?;
         let kind = header_text(&response, header::CONTENT_TYPE).unwrap_or_default();
         let mut reader = Reader::new(habits.api, &self.limits, request);
+        let mut translator = (habits.api == Api::Responses).then(Translator::default);
         if !kind.starts_with("text/event-stream") {
             let body = document(response, self.host(), &self.limits).await?;
-            let chunk = self.parse(&body)?;
+            let chunk = self.parse(&body, translator.as_mut())?;
             tell(reader.take(chunk)?, listener.as_ref()).await;
             return Ok(reader);
         }
@@ -337,8 +339,12 @@ impl Line {
                 if data == "[DONE]" {
                     return Ok(reader);
                 }
-                let chunk = self.parse(data.as_bytes())?;
+                let chunk = self.parse(data.as_bytes(), translator.as_mut())?;
                 tell(reader.take(chunk)?, listener.as_ref()).await;
+                // Its last event says everything, and no [DONE] need follow.
+                if translator.is_some() && reader.is_ended() {
+                    return Ok(reader);
+                }
             }
             wire_bytes += bytes.as_ref().map_or(0, Vec::len);
             if wire_bytes > self.limits.wire_bytes_max || lines.held() > self.limits.text_bytes_max
@@ -353,9 +359,13 @@ impl Line {
         }
     }
 
-    fn parse(&self, data: &[u8]) -> Result<Chunk, Fault> {
+    fn parse(&self, data: &[u8], translator: Option<&mut Translator>) -> Result<Chunk, Fault> {
         let foreign = || Fault::Foreign(self.redact(glimpse(data)));
-        let chunk: Chunk = serde_json::from_slice(data).map_err(|_| foreign())?;
+        let chunk = match translator {
+            Some(translator) => translator.chunk(data),
+            None => serde_json::from_slice(data).ok(),
+        };
+        let chunk = chunk.ok_or_else(foreign)?;
         let says_nothing =
             chunk.choices.is_none() && chunk.usage.is_none() && chunk.error.is_none();
         if says_nothing {

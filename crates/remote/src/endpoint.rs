@@ -40,7 +40,7 @@ impl Endpoint {
         let model = base.fragment().map(decoded).filter(|id| !id.is_empty());
         base.set_fragment(None);
         let path = base.path().trim_end_matches('/');
-        let path = ["/chat/completions", "/completions", "/models"]
+        let path = ["/chat/completions", "/completions", "/responses", "/models"]
             .iter()
             .find_map(|end| path.strip_suffix(end))
             .unwrap_or(path);

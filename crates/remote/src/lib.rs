@@ -13,6 +13,7 @@ mod keys;
 mod margin;
 mod probe;
 mod reply;
+mod responses;
 mod stream;
 mod wire;
 

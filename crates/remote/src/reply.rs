@@ -88,7 +88,7 @@ impl Reader {
         }
         let Message { content, .. } = message;
         let content = match self.api {
-            Api::Chat => content,
+            Api::Chat | Api::Responses => content,
             Api::Completions => choice.text,
         };
         if let Some(content) = content.filter(|content| !content.is_empty()) {

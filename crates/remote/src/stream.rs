@@ -20,11 +20,10 @@ impl Lines {
     /// The data of every event that these bytes complete.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Vec<String> {
         let mut events = vec![];
-        for byte in bytes {
-            if *byte != b'\n' {
-                self.rest.push(*byte);
-                continue;
-            }
+        let mut bytes = bytes;
+        while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
+            self.rest.extend_from_slice(&bytes[..end]);
+            bytes = &bytes[end + 1..];
             let line = std::mem::take(&mut self.rest);
             let line = line.strip_suffix(b"\r").unwrap_or(&line);
             if line.is_empty() {
@@ -37,6 +36,7 @@ impl Lines {
                 self.data.push_str(&String::from_utf8_lossy(data));
             }
         }
+        self.rest.extend_from_slice(bytes);
         events
     }
 

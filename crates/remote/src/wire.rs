@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::collections::HashMap;
 
 /// One event of a stream, or a whole reply where the server does not stream.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub(crate) struct Chunk {
     #[serde(default)]
     pub model: Option<String>,
@@ -21,7 +21,7 @@ pub(crate) struct Chunk {
     pub error: Option<Value>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub(crate) struct Choice {
     /// Of a stream; a whole reply has `message`, raw completions have `text`.
     #[serde(default)]
@@ -117,14 +117,19 @@ struct Logprobs {
 /// Log-probabilities in a layout that is not known are none; they never spoil a reply.
 fn pieces<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Piece>, D::Error> {
     let value = Value::deserialize(from)?;
-    if value.is_null() {
-        return Ok(vec![]);
-    }
+    Ok(if value.is_null() {
+        vec![]
+    } else {
+        logprobs_of(value)
+    })
+}
+
+pub(crate) fn logprobs_of(value: Value) -> Vec<Piece> {
     let Ok(logprobs) = serde_json::from_value::<Logprobs>(value) else {
-        return Ok(vec![]);
+        return vec![];
     };
     if let Some(tokens) = logprobs.content {
-        return Ok(tokens.iter().map(of_chat).collect());
+        return tokens.iter().map(of_chat).collect();
     }
     let tokens = logprobs.tokens.unwrap_or_default();
     let own = logprobs.token_logprobs.unwrap_or_default();
@@ -141,7 +146,7 @@ fn pieces<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Piece>, D::Error> {
         likely.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         Piece { bytes, likely }
     };
-    Ok(tokens.iter().enumerate().map(of_raw).collect())
+    tokens.iter().enumerate().map(of_raw).collect()
 }
 
 fn of_chat(token: &Token) -> Piece {

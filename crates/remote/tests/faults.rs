@@ -166,6 +166,64 @@ async fn replies_come_whole_with_reasoning_margin_and_tokens() {
     );
 }
 
+async fn over_responses(url: &str) -> Client {
+    let mut ask = ask(url, None);
+    ask.api = Api::Responses;
+    // Several faults in a row are the test's own.
+    ask.limits.failures_in_a_row_max = 100;
+    Client::connect(ask).await.unwrap()
+}
+
+#[tokio::test]
+async fn responses_give_the_same_replies_and_the_same_faults() {
+    let chat = Faulty::start(|_, _| GOOD).await;
+    let over_chat = generate(&connect(&chat.url).await, &["a"]).await;
+    let server = Faulty::start(|user, _| match user {
+        "cut" => Act::Cut,
+        "stop" => Act::Stop,
+        "html" => Act::Html,
+        "other" => Act::OtherModel("1"),
+        "huge" => Act::Huge,
+        "json" => Act::OtherJson,
+        _ => GOOD,
+    })
+    .await;
+    let client = over_responses(&server.url).await;
+    assert_eq!(client.identity().answers_as.as_deref(), Some(MODEL));
+    let users = [
+        "a", "cut", "b", "stop", "c", "html", "d", "other", "e", "huge", "f", "json",
+    ];
+    let heard = generate(&client, &users).await;
+    for index in (0..users.len()).step_by(2) {
+        let (reply, chat) = (heard.reply(index), over_chat.reply(0));
+        assert_eq!(
+            (&reply.analysis, &reply.answer),
+            (&chat.analysis, &chat.answer)
+        );
+        assert_eq!((&reply.finish, reply.margin), (&chat.finish, chat.margin));
+        let tokens = |r: &Reply| (r.prompt_tokens, r.reused_tokens, r.generated_tokens);
+        assert_eq!(tokens(reply), tokens(chat));
+        assert_eq!(heard.texts[index], "R1 is met.1");
+    }
+    for (index, says) in [
+        (1, "broke in the middle"),
+        (3, "ended before the reply did"),
+        (5, "a web page"),
+        (7, "another answered"),
+        (9, "larger than 1048576 bytes"),
+        (11, "none of the interface"),
+    ] {
+        let failure = heard.failure(index);
+        assert!(failure.contains(says), "{failure}");
+    }
+    let bodies = server.bodies();
+    assert!(
+        bodies
+            .iter()
+            .all(|body| body["store"] == false && body["instructions"] == "R1: no spam")
+    );
+}
+
 /// One faulty case among good ones: the good ones are answered, the faulty one says why.
 async fn check_lasting(act: Act, says: &str) {
     let server = Faulty::start(move |user, _| if user == "bad" { act.clone() } else { GOOD }).await;

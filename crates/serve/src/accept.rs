@@ -9,10 +9,11 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
@@ -20,6 +21,10 @@ use tokio::task::JoinSet;
 const HEAD_TIME: Duration = Duration::from_secs(60);
 /// After an error of `accept` that concerns the whole process, such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Connections that wait in the system's queue. Once that is full the system drops what comes, and
+/// a caller learns of it only minutes later: with 128, as usual, an overload did that in the end.
+const BACKLOG: u32 = 1024;
 
 /// How far the server is on its way to the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +34,19 @@ pub enum Phase {
     Draining,
     /// What is still open is cut.
     Cutting,
+}
+
+/// Listens, with room for those that wait. Must be called on a runtime.
+pub fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    // As TcpListener::bind does: a restart need not wait for the last connections' time-outs.
+    #[cfg(not(windows))]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Serves until `phase` says otherwise; returns when all connections are closed. Beyond

@@ -138,7 +138,7 @@ impl Server {
         }
         let address = SocketAddr::new(place.address, place.port);
         let bind = |source| ServeError::Bind { address, source };
-        let listener = TcpListener::bind(address).await.map_err(bind)?;
+        let listener = accept::listen(address).map_err(bind)?;
         let address = listener.local_addr().map_err(bind)?;
         let info = classifier.judge().info().clone();
         let metrics = Arc::new(Metrics::new(vec![

@@ -5,12 +5,14 @@
 
 mod baselines;
 mod cases;
+mod confirmations;
 mod error;
 mod host_consents;
 mod imports;
 mod models;
 mod open;
 mod outcomes;
+mod probes;
 mod releases;
 mod revisions;
 mod run_cases;
@@ -20,11 +22,13 @@ mod servers;
 mod sign_offs;
 
 pub use cases::suite_hash;
+pub use confirmations::Sides;
 pub use error::StoreError;
 pub use host_consents::HostConsent;
 pub use imports::{NewImport, PendingImport};
 pub use models::Model;
 pub use open::{Store, move_aside};
+pub use probes::{Probe, ProbeKey};
 pub use releases::Release;
 pub use revisions::Revision;
 pub use run_cases::{JudgedCount, RunCase};

@@ -5,6 +5,8 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use domain::case::{Case, CaseKind, Content};
+use domain::certainty::{Pair, walk};
+use domain::flip::Certainty;
 use domain::policy::{Effort, OutputContract, OutputKind, RevisionId};
 use domain::run::{Outcome, RunId, Sampling, Settings, TokenCounts};
 use domain::verdict::{Expected, Verdict};
@@ -12,7 +14,9 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use store::{Model, NewRun, Release, Revision, RunState, SignOff, Store, StoreError};
+use store::{
+    Model, NewRun, Probe, ProbeKey, Release, Revision, RunState, Sides, SignOff, Store, StoreError,
+};
 
 fn case(index: u32) -> (Case, String) {
     let case = Case {
@@ -400,4 +404,81 @@ async fn a_truncated_database_is_named() {
     std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
     let error = Store::open(&path).await.unwrap_err();
     assert!(matches!(error, StoreError::Corrupted { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn probes_and_confirmations_are_kept_and_never_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("studio.db");
+    let store = Store::open(&path).await.unwrap();
+    let id = finished(&store).await;
+    let run = store.run(id).await.unwrap();
+    let settings = |seed| Settings {
+        sampling: Sampling::Seeded {
+            seed,
+            temperature: 1.0,
+            top_p: 1.0,
+        },
+        ..run.settings.clone()
+    };
+    let (one, other) = (settings(1), settings(2));
+    let key = ProbeKey {
+        revision: &run.revision,
+        model_digest: &run.model.digest,
+        settings: &one,
+    };
+    let probe = |verdict| Probe {
+        verdict,
+        label: Some("SP2".to_owned()),
+        margin: Some(f64::NAN),
+    };
+    let fingerprint = "ef".repeat(32);
+    let said = [(fingerprint.clone(), probe(Verdict::Safe))];
+    store.add_probes(&key, &said, 5).await.unwrap();
+    let contradicted = [(fingerprint.clone(), probe(Verdict::Violates))];
+    store.add_probes(&key, &contradicted, 6).await.unwrap();
+    let known = store.probes(&key).await.unwrap();
+    assert_eq!(
+        (known[&fingerprint].verdict, known[&fingerprint].margin),
+        (Verdict::Safe, None)
+    );
+    let another_seed = ProbeKey {
+        settings: &other,
+        ..key.clone()
+    };
+    assert!(store.probes(&another_seed).await.unwrap().is_empty());
+
+    let sides = Sides {
+        before: &run.revision,
+        after: &run.revision,
+        model_digest: &run.model.digest,
+        before_settings: &run.settings,
+        after_settings: &run.settings,
+    };
+    let evidence = |pairs: usize| {
+        let pair = Pair {
+            before_same: true,
+            after_same: true,
+        };
+        (fingerprint.clone(), walk(vec![pair; pairs]))
+    };
+    for pairs in [4, 8] {
+        store
+            .add_confirmations(&sides, &[evidence(pairs)], 7)
+            .await
+            .unwrap();
+    }
+    let found = store.confirmations(&sides).await.unwrap();
+    assert_eq!(found[&fingerprint].certainty, Certainty::Real);
+
+    let raw = raw(&path).await;
+    for statement in [
+        "UPDATE probes SET verdict = 'violates'",
+        "DELETE FROM probes",
+        "UPDATE confirmations SET evidence = '{}'",
+        "DELETE FROM confirmations",
+    ] {
+        let refused = sqlx::query(statement).execute(&raw).await.unwrap_err();
+        assert!(refused.to_string().contains("never"), "{refused}");
+    }
 }

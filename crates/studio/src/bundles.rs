@@ -55,6 +55,7 @@ fn summary(bundle: &Bundle) -> BundleSummary {
         demonstration: manifest.model.demonstration,
         settings: contents.run.settings.clone(),
         metrics: contents.metrics(),
+        gates: contents.gates.clone(),
         not_before_ms: manifest.validity.not_before_ms,
         expires_at_ms: manifest.validity.expires_at_ms,
         manifest_sha256: bundle.manifest_sha256.clone(),

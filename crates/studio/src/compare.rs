@@ -9,6 +9,7 @@ use crate::view::{
     RunView, Usage,
 };
 use domain::case::{Case, excerpt};
+use domain::certainty::Evidence;
 use domain::citation;
 use domain::coverage::{NEAR_MARGIN, Standing};
 use domain::flip::{Certainty, Flip, FlipKind, Metrics, flip, mcnemar_p, metrics};
@@ -22,10 +23,9 @@ use store::{Run, RunCase};
 
 const EXCERPT_CHARS_MAX: usize = 160;
 
-/// Greedy runs of one engine are exact repeats, so a flip between them is a fact about the
-/// two revisions; most servers promise no such thing. Within half a nat of zero (62 against 38 in a hundred) the model itself
-/// is of two minds, and samples would often say otherwise: such a flip stays undecided.
-const UNDECIDED_MARGIN: f64 = 0.5;
+/// Three nats (95 against 5 in a hundred): samples of an answer without reasoning then say
+/// the same in nine pairs of ten, well above what `domain::certainty` calls real.
+const CLEAR_MARGIN: f64 = 3.0;
 
 /// One case of a run, with the clauses that its trace cites.
 #[derive(Debug, Clone)]
@@ -65,16 +65,6 @@ impl Entry {
             .collect();
         self.outcome = Some(outcome);
     }
-
-    /// Whether the trace or the answer seems to name one of these clauses: good enough for
-    /// ordering a queue, and cheap.
-    pub(crate) fn seems_to_rest_on(&self, clauses: &BTreeSet<String>) -> bool {
-        self.outcome.as_ref().is_some_and(|outcome| {
-            clauses
-                .iter()
-                .any(|id| outcome.rules.contains(id) || outcome.trace.contains(id.as_str()))
-        })
-    }
 }
 
 /// The run that another is compared with.
@@ -82,12 +72,16 @@ pub(crate) struct Base {
     pub summary: RunSummary,
     pub file_text: String,
     pub entries: HashMap<String, Entry>,
+    /// What is known about flips, by the fingerprint of the case.
+    pub evidence: HashMap<String, Evidence>,
 }
 
 /// A run as far as it has come, beside its baseline.
 pub(crate) struct Table {
     pub run: Run,
     pub is_baseline: bool,
+    /// The policy file that the run judged by.
+    pub file_text: String,
     pub clauses: Vec<Clause>,
     pub entries: Vec<Entry>,
     pub base: Option<Base>,
@@ -126,7 +120,7 @@ impl Table {
         let before = self.before(entry);
         let flip = outcome.zip(before).and_then(|(now, before)| {
             let kind = flip(reading(before), reading(now), case.expected)?;
-            Some((kind, self.certainty(before, now)))
+            Some((kind, self.certainty(entry, before, now).0))
         });
         CaseRow {
             case: case.id.clone(),
@@ -162,6 +156,11 @@ impl Table {
             return None;
         }
         before.outcome.as_ref()
+    }
+
+    pub(crate) fn has_flipped(&self, entry: &Entry) -> bool {
+        let both = entry.outcome.as_ref().zip(self.before(entry));
+        both.is_some_and(|(now, before)| reading(before) != reading(now))
     }
 
     /// The cases judged in both runs: what is expected, before, now.
@@ -275,38 +274,65 @@ impl Table {
     }
 
     pub(crate) fn flips(&self) -> Vec<Flip> {
-        self.pairs()
-            .filter_map(|(case, before, now)| {
-                Some(Flip {
-                    case: case.id.clone(),
+        self.flipped()
+            .map(|(entry, before, now, kind)| {
+                let (certainty, evidence) = self.certainty(entry, before, now);
+                Flip {
+                    case: entry.case.id.clone(),
                     from: before.verdict,
                     to: now.verdict,
-                    kind: flip(reading(before), reading(now), case.expected)?,
-                    certainty: self.certainty(before, now),
-                })
+                    kind,
+                    certainty,
+                    evidence,
+                }
             })
             .collect()
+    }
+
+    /// The cases that flipped, with what was said before and now.
+    pub(crate) fn flipped(&self) -> impl Iterator<Item = (&Entry, &Outcome, &Outcome, FlipKind)> {
+        self.entries.iter().filter_map(|entry| {
+            let now = entry.outcome.as_ref()?;
+            let before = self.before(entry)?;
+            let kind = flip(reading(before), reading(now), entry.case.expected)?;
+            Some((entry, before, now, kind))
+        })
     }
 
     pub(crate) fn pairs_count(&self) -> u32 {
         self.pairs().count() as u32
     }
 
-    fn certainty(&self, before: &Outcome, now: &Outcome) -> Certainty {
-        let base = self.base.as_ref().map(|base| &base.summary.settings);
-        let repeatable = [Some(&self.run.settings), base]
-            .into_iter()
-            .flatten()
-            .all(Settings::is_repeatable);
-        let margins = [before.margin, now.margin];
-        let near = margins
-            .into_iter()
-            .flatten()
-            .any(|margin| margin.abs() < UNDECIDED_MARGIN);
-        if repeatable && !near {
-            Certainty::Real
+    /// What a test found, where one was made. Without one a flip is real only where both
+    /// answers came at once and were far from each other: behind a chain of reasoning the
+    /// answer's margin is large whatever it says, so that it tells nothing of the doubt.
+    fn certainty(
+        &self,
+        entry: &Entry,
+        before: &Outcome,
+        now: &Outcome,
+    ) -> (Certainty, Option<Evidence>) {
+        let base = self.base.as_ref();
+        if let Some(found) = base.and_then(|base| base.evidence.get(&entry.fingerprint)) {
+            return (found.certainty, Some(*found));
+        }
+        let repeatable = [
+            Some(&self.run.settings),
+            base.map(|base| &base.summary.settings),
+        ]
+        .into_iter()
+        .flatten()
+        .all(Settings::is_repeatable);
+        let clear = [before, now].into_iter().all(|outcome| {
+            let margin = outcome
+                .margin
+                .is_some_and(|margin| margin.abs() >= CLEAR_MARGIN);
+            margin && outcome.trace.is_empty()
+        });
+        if repeatable && clear {
+            (Certainty::Real, None)
         } else {
-            Certainty::Undecided
+            (Certainty::Undecided, None)
         }
     }
 }

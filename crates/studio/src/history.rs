@@ -7,7 +7,9 @@
 use crate::compare::{Base, Entry, Table, summary};
 use crate::screens::{confusion, edited_hunks, estimates_of, overlap};
 use crate::studio::{Record, RecordedCase, Studio, now_ms};
-use crate::view::{BaselineTrace, Comparison, Failure, RunSummary, RunView, TraceView, Usage};
+use crate::view::{
+    BaselineTrace, Comparison, Failure, ProbeCounts, RunSummary, RunView, TraceView, Usage,
+};
 use domain::case::Case;
 use domain::coverage::{Coverage, Seen, coverage};
 use domain::flip::metrics;
@@ -16,7 +18,7 @@ use domain::run::{Citation, Judged, Outcome, RunId};
 use domain::stats::bootstrap::Plan;
 use domain::stats::paired;
 use domain::{citation, diff};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use store::Run;
 
 /// The loss of accuracy that counts as none unless another is asked for: suites of fifty
@@ -117,27 +119,20 @@ impl Studio {
 
     /// Which clauses of its policy a run's cases reach.
     pub async fn coverage(&self, run: RunId) -> Result<Coverage, Failure> {
-        let table = self.table(run, None).await?;
-        let judged: Vec<(&Case, &Outcome, Vec<Citation>)> = table
-            .entries
-            .iter()
-            .filter_map(|entry| {
-                let outcome = entry.outcome.as_ref()?;
-                let citations = citation::find(&outcome.trace, &table.clauses);
-                Some((&entry.case, outcome, citations))
-            })
-            .collect();
-        let seen = judged.iter().map(|(case, outcome, citations)| Seen {
-            case: &case.id,
-            verdict: outcome.verdict,
-            expected: case.expected,
-            margin: outcome.margin,
-            rules: &outcome.rules,
-            citations,
-        });
-        Ok(coverage(&table.clauses, seen))
+        Ok(of_table(&self.table(run, None).await?, None))
     }
 
+    /// As `coverage`, with every case judged again without each clause in turn: which clauses
+    /// decide, and which are dead.
+    pub async fn coverage_ablated(
+        &self,
+        run: RunId,
+        on_probe: impl FnMut(ProbeCounts) + Send,
+    ) -> Result<Coverage, Failure> {
+        let table = self.table(run, None).await?;
+        let decisive = self.decisive(&table, on_probe).await?;
+        Ok(of_table(&table, Some(&decisive)))
+    }
     /// Chooses the run that a policy's runs are compared with; nothing goes back to the default.
     pub async fn set_baseline(&self, policy: &str, run: Option<RunId>) -> Result<(), Failure> {
         if let Some(run) = run {
@@ -244,10 +239,11 @@ impl Studio {
         let run = self.store().run(run).await?;
         let effective = self.baseline(&run.policy, None, &run.model.digest).await?;
         let base = match baseline.or(effective).filter(|base| *base != run.run) {
-            Some(base) => Some(self.base(base, effective).await?),
+            Some(base) => Some(self.base(base, effective, &run).await?),
             None => None,
         };
-        let clauses = clauses(&self.file_text(&run).await?);
+        let file_text = self.file_text(&run).await?;
+        let clauses = clauses(&file_text);
         let cases = self.store().run_cases(run.run).await?;
         let mut table = Table {
             is_baseline: effective == Some(run.run),
@@ -255,6 +251,7 @@ impl Studio {
                 .into_iter()
                 .map(|case| Entry::new(case, &clauses))
                 .collect(),
+            file_text,
             clauses,
             run,
             base,
@@ -273,7 +270,7 @@ impl Studio {
         )
     }
 
-    async fn base(&self, run: RunId, effective: Option<RunId>) -> Result<Base, Failure> {
+    async fn base(&self, run: RunId, effective: Option<RunId>, now: &Run) -> Result<Base, Failure> {
         let run = self.store().run(run).await?;
         let file_text = self.file_text(&run).await?;
         let cases = self.store().run_cases(run.run).await?;
@@ -286,7 +283,9 @@ impl Studio {
                 })
             })
             .collect();
+        let evidence = self.store().confirmations(&sides(&run, now)).await?;
         Ok(Base {
+            evidence,
             summary: summary(&run, metrics(judged), effective == Some(run.run)),
             file_text,
             entries: cases
@@ -295,4 +294,37 @@ impl Studio {
                 .collect(),
         })
     }
+}
+
+/// What two runs by one model have in common with every other such pair.
+pub(crate) fn sides<'a>(before: &'a Run, now: &'a Run) -> store::Sides<'a> {
+    store::Sides {
+        before: &before.revision,
+        after: &now.revision,
+        model_digest: &now.model.digest,
+        before_settings: &before.settings,
+        after_settings: &now.settings,
+    }
+}
+
+fn of_table(table: &Table, decisive: Option<&BTreeMap<String, BTreeSet<String>>>) -> Coverage {
+    let judged: Vec<(&Case, &Outcome, Vec<Citation>)> = table
+        .entries
+        .iter()
+        .filter_map(|entry| {
+            let outcome = entry.outcome.as_ref()?;
+            let citations = citation::find(&outcome.trace, &table.clauses);
+            Some((&entry.case, outcome, citations))
+        })
+        .collect();
+    let seen = judged.iter().map(|(case, outcome, citations)| Seen {
+        case: &case.id,
+        verdict: outcome.verdict,
+        expected: case.expected,
+        margin: outcome.margin,
+        rules: &outcome.rules,
+        citations,
+        decisive: decisive.and_then(|decisive| decisive.get(&case.id)),
+    });
+    coverage(&table.clauses, seen)
 }

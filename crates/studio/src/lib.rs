@@ -1,10 +1,13 @@
 //! The pipeline that the window and the command line share: open a workspace,
 //! evaluate a policy over its suite, compare runs, keep files safe.
 
+mod ablate;
+mod attribute;
 mod bundles;
 pub mod checkpoints;
 mod classify;
 mod compare;
+mod confirm;
 mod documents;
 mod drafts;
 mod evaluate;
@@ -20,6 +23,7 @@ pub mod judge;
 mod model_tasks;
 mod models;
 mod order;
+mod probe;
 mod releases;
 mod remote_judge;
 pub mod replay;

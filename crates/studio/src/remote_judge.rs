@@ -61,6 +61,7 @@ fn server(identity: &Identity) -> Server {
         quantization: identity.quantization.clone(),
         api: match identity.api {
             Api::Chat => "chat",
+            Api::Responses => "responses",
             Api::Completions => "completions",
         }
         .to_owned(),
@@ -104,21 +105,29 @@ impl Judge for RemoteJudge {
             .spawn(async move { client.generate(&prefix, &requests, sender).await });
         let mut unanswered = vec![];
         let mut cancelled = false;
+        // Under load many are there at once, and this thread wakes once for all of them.
+        let mut batch = Vec::with_capacity(EVENTS_MAX);
         loop {
-            let next = self
-                .runtime
-                .block_on(async { timeout(CANCEL_EVERY, events.recv()).await });
+            let next = self.runtime.block_on(async {
+                timeout(CANCEL_EVERY, events.recv_many(&mut batch, EVENTS_MAX)).await
+            });
             cancelled = cancelled || cancel.is_cancelled();
             if cancelled {
                 break;
             }
             match next {
                 Err(_elapsed) => {}
-                Ok(None) => break,
-                Ok(Some(remote::Event::Failed { index, message })) => {
-                    unanswered.push((index, message));
+                Ok(0) => break,
+                Ok(_) => {
+                    for event in batch.drain(..) {
+                        match event {
+                            remote::Event::Failed { index, message } => {
+                                unanswered.push((index, message));
+                            }
+                            event => on_event(to_event(event)),
+                        }
+                    }
                 }
-                Ok(Some(event)) => on_event(to_event(event)),
             }
         }
         if cancelled {

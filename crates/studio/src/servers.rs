@@ -131,7 +131,9 @@ impl Servers {
     pub(crate) fn view(&self, address: &str, said: Option<&Server>) -> Option<ServerView> {
         let (endpoint, model) = Endpoint::parse(address).ok()?;
         let leaves_machine = !endpoint.is_loopback();
+        let options = self.options(address);
         Some(ServerView {
+            options,
             url: endpoint.to_string(),
             host: endpoint.host().to_owned(),
             model,
@@ -176,10 +178,10 @@ impl Servers {
         let ask = Connect {
             key: self.key(&endpoint).await?,
             limits: self.limits(&options),
-            api: if options.raw {
-                Api::Completions
-            } else {
-                Api::Chat
+            api: match (options.raw, options.responses) {
+                (true, _) => Api::Completions,
+                (false, true) => Api::Responses,
+                (false, false) => Api::Chat,
             },
             endpoint,
             model,
@@ -244,6 +246,8 @@ impl Studio {
         self.store().change_server(&entry, true, now_ms()).await?;
         let servers = self.servers_outside();
         servers.refresh().await?;
+        // A connection of another manner is not used again.
+        self.model().disconnect();
         servers
             .view(&address, None)
             .ok_or_else(|| Failure::internal("an address that was just read cannot be read"))
@@ -363,6 +367,11 @@ impl Studio {
 }
 
 fn check_options(options: &ServerOptions) -> Result<(), Failure> {
+    if options.raw && options.responses {
+        return Err(Failure::input(
+            "A server is asked either by raw completions or by responses.",
+        ));
+    }
     let prices = [options.price_prompt, options.price_generated];
     let bad = |price: &f64| !price.is_finite() || *price < 0.0;
     if prices.iter().flatten().any(bad) {

@@ -8,7 +8,7 @@ use crate::compare::Table;
 use crate::drafts::{self, Drafts};
 use crate::evaluate::{Clock, ms};
 use crate::judge::Judge;
-use crate::order;
+use crate::order::{self, Queue};
 use crate::studio::{Studio, now_ms};
 use crate::turns::Turn;
 use crate::view::{Failure, Progress, RunEvent};
@@ -47,12 +47,12 @@ pub(crate) async fn judge_all(
     on_event(RunEvent::Started {
         view: work.table.view(),
     });
-    let positions = order::pending(&work.table);
-    if positions.is_empty() {
+    let queue = order::pending(&work.table);
+    if queue.positions.is_empty() {
         return Ok(Some(work.table));
     }
     let drafts = drafts::drafts(studio, &work.table.run).await?;
-    let requests = requests(&work, &positions, drafts);
+    let requests = requests(&work, &queue.positions, drafts);
     let (sender, mut events) = mpsc::channel(EVENTS_MAX);
     let (judge, prefix, cancel) = (work.judge.clone(), work.prefix.clone(), turn.flag().clone());
     let context_tokens = work.judge.info().context_tokens;
@@ -64,7 +64,7 @@ pub(crate) async fn judge_all(
             }
         })
     });
-    let mut stream = Stream::new(work.table, work.contract, positions, context_tokens);
+    let mut stream = Stream::new(work.table, work.contract, queue, context_tokens);
     let listened = stream.listen(studio, &mut events, clock, on_event).await;
     drop(events);
     let ended = engine
@@ -132,7 +132,7 @@ struct Stream {
     table: Table,
     contract: OutputContract,
     /// The table's position of each request.
-    positions: Vec<usize>,
+    queue: Queue,
     context_tokens: u32,
     started: Instant,
     /// When the shared prefix was ready and decoding began.
@@ -153,18 +153,13 @@ struct Stream {
 }
 
 impl Stream {
-    fn new(
-        table: Table,
-        contract: OutputContract,
-        positions: Vec<usize>,
-        context_tokens: u32,
-    ) -> Stream {
+    fn new(table: Table, contract: OutputContract, queue: Queue, context_tokens: u32) -> Stream {
         Stream {
-            cached: table.entries.len() - positions.len(),
-            running: vec![None; positions.len()],
+            cached: table.entries.len() - queue.positions.len(),
+            running: vec![None; queue.positions.len()],
             table,
             contract,
-            positions,
+            queue,
             context_tokens,
             started: Instant::now(),
             decoding: None,
@@ -252,7 +247,7 @@ impl Stream {
                 self.running[index] = None;
                 self.finished += 1;
                 self.finished_tokens += u64::from(reply.generated_tokens);
-                let position = self.positions[index];
+                let position = self.queue.positions[index];
                 let case = self.table.entries[position].case.id.clone();
                 let outcome = outcome(case, reply, &self.contract, self.context_tokens);
                 self.fresh.push((position, outcome));
@@ -311,6 +306,7 @@ impl Stream {
         };
         let entries = &self.table.entries;
         let index = self
+            .queue
             .positions
             .iter()
             .position(|position| entries[*position].case.id == case);
@@ -332,7 +328,7 @@ impl Stream {
         let total = self.table.entries.len();
         let mut message = format!("{} of {total} cases have no answer yet.", left.len());
         if let Some((index, why)) = left.first() {
-            let case = &self.table.entries[self.positions[*index]].case.id;
+            let case = &self.table.entries[self.queue.positions[*index]].case.id;
             message.push_str(&format!(" {case}: {why}"));
         }
         if self.done() > 0 {
@@ -383,6 +379,7 @@ impl Stream {
             elapsed_ms: clock.elapsed_ms(),
             prefix_tokens: self.prefix_tokens,
             prefix_reused: self.prefix_reused,
+            flips_left: self.queue.flips_left(&self.table),
         }
     }
 }

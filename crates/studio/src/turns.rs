@@ -38,6 +38,31 @@ impl Turns {
         Turn(ticket)
     }
 
+    /// As `begin`, behind what runs or waits already: work that may be done later, and that
+    /// a new evaluation ends.
+    pub(crate) async fn behind(&self) -> (Turn, AsyncMutexGuard<'_, Option<RunId>>) {
+        loop {
+            let running = self.idle().await;
+            let waiting = {
+                let mut newest = self.lock();
+                match newest
+                    .as_ref()
+                    .filter(|ticket| !ticket.cancel.is_cancelled())
+                {
+                    Some(ticket) => Turn::watch(ticket),
+                    None => {
+                        let ticket = Ticket::default();
+                        *newest = Some(ticket.clone());
+                        return (Turn(ticket), running);
+                    }
+                }
+            };
+            // An evaluation has begun and waits for its turn; it goes first.
+            drop(running);
+            waiting.await;
+        }
+    }
+
     pub(crate) fn cancel(&self) {
         if let Some(ticket) = self.lock().take() {
             ticket.cancel();
@@ -74,13 +99,21 @@ impl Turn {
     }
 
     async fn cancelled(&self) {
-        loop {
-            // Made before the flag is read, so that no notification falls in between.
-            let changed = self.0.changed.notified();
-            if self.is_cancelled() {
-                return;
+        Turn::watch(&self.0).await;
+    }
+
+    /// Ends when the ticket is cancelled, by whomever.
+    fn watch(ticket: &Ticket) -> impl Future<Output = ()> + use<> {
+        let ticket = ticket.clone();
+        async move {
+            loop {
+                // Made before the flag is read, so that no notification falls in between.
+                let changed = ticket.changed.notified();
+                if ticket.cancel.is_cancelled() {
+                    return;
+                }
+                changed.await;
             }
-            changed.await;
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod bundle;
 mod checkpoint;
+mod insight;
 mod release;
 mod screens;
 mod server;
@@ -18,6 +19,7 @@ use domain::case::Case;
 use domain::coverage::Standing;
 use domain::diff::{ChangedLines, DiffPart};
 use domain::flip::{Certainty, Flip, FlipKind, Metrics, Rate};
+use domain::outlook::FlipsLeft;
 use domain::policy::{Clause, Effort, OutputContract, RevisionId};
 use domain::run::{Citation, RunId, Settings, TokenCounts};
 use domain::stats::Estimate;
@@ -32,6 +34,10 @@ pub use bundle::{
     BundleContent, BundleFile, BundleProgress, BundleReport, BundleStep, BundleSummary, Divergence,
     ExportFormat, ExportRequest, Exported, ImportRequest, Imported, Judgement, KeyTrust,
     RerunReport, SignatureView, Signed, SignerRequest, VerifyRequest, WithheldRequest,
+};
+pub use insight::{
+    Ablation, AttributedHunk, Attribution, Cause, ConfirmRequest, Confirmed, FlipCause,
+    ProbeCounts, Without,
 };
 pub use release::{
     Block, FormatState, FormattedFile, GateReport, Release, ReleaseView, SignOff, SignOffRequest,
@@ -61,6 +67,8 @@ pub enum Code {
     Input,
     /// A newer request took this one's place, or the user cancelled.
     Cancelled,
+    /// A gate is not met, or none is set, where one must be.
+    GatesNotMet,
     /// The model could not be loaded or run.
     Model,
     /// Content would leave the machine, for a host that nobody has allowed.
@@ -276,6 +284,11 @@ pub struct Progress {
     pub elapsed_ms: f64,
     pub prefix_tokens: u32,
     pub prefix_reused: u32,
+    /// Flips to be expected among the cases that are left; absent without a baseline, and
+    /// before the first outcome.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub flips_left: Option<FlipsLeft>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]

@@ -1,7 +1,9 @@
 // English: the reference. Other languages have its keys and parameters; the compiler checks.
 
+import { bundlesEn } from './bundles.en';
 import { many } from './plural';
 import { screens } from './screens.en';
+import { servers } from './servers.en';
 
 export const en = {
   appName: 'Touchstone',
@@ -42,24 +44,7 @@ export const en = {
   servers: 'Models on servers',
   serversEdit: 'Models on servers…',
   serversEmpty: 'No model on a server yet. Any OpenAI-compatible server will do.',
-  serverAddress: 'Address',
-  serverFind: 'Find models',
-  serverFound: 'Models found',
-  serverFoundNone: 'The server lists no model.',
-  serverAdd: 'Add',
-  serverAdded: (model: string) => `${model} is in the model menu now.`,
-  serverTest: 'Test',
-  serverAnswered: (who: string, ms: number) => `${who} answered in ${ms} ms.`,
-  serverRepeats: 'It promises the same answer to the same question.',
-  serverNoRepeats:
-    'It does not promise the same answer twice, so a flip is undecided until repeats confirm it.',
-  serverRemove: 'Remove',
-  serverRemoveLong: (model: string) => `Remove ${model}`,
-  serverRemoved: 'The server is removed. Its runs stay in the history.',
-  serverKey: 'Key',
-  serverKeyHint: 'Kept in the system’s keychain, never in the workspace.',
-  serverKeyStore: 'Store key',
-  serverKeyRemove: 'Remove key',
+  ...servers,
   leaves: 'leaves this machine',
   leavesMachine: (host: string) => `content leaves this machine for ${host}`,
   leavesMachineOpen: (host: string) => `content leaves this machine, unencrypted, for ${host}`,
@@ -354,39 +339,7 @@ export const en = {
   releases: 'Releases',
   noReleases: 'Nothing has been released yet.',
 
-  // Export
-  exportRelease: 'Export…',
-  exportOf: (policy: string, version: string) => `Export ${policy} ${version}`,
-  exportAs: 'As',
-  exportTo: 'To',
-  choose: 'Choose…',
-  formatBundle: 'Signed bundle: can be verified, re-run and imported',
-  formatReport: 'Report: one HTML page to read and print',
-  formatOpa: 'Open Policy Agent folder',
-  formatPromptfoo: 'promptfoo folder',
-  formatEvals: 'OpenAI evals folder',
-  formatInspect: 'Inspect dataset folder',
-  formatRoost: 'ROOST policy pack folder',
-  exportSigners: 'Signed by',
-  exportSignersHint: 'Whose key is left out signs nothing; the sign-off itself is in the bundle.',
-  exportKeyOf: (name: string) => `Private key of ${name}`,
-  exportKeyPlaceholder: 'private key (PEM)',
-  exportExpires: 'Expires (optional)',
-  exportWithheld: 'Leave contents out',
-  exportWithheldHint: 'Salted hashes stand for the cases.',
-  exportOverwrite: 'Replace the file if it exists',
-  exportNow: 'Export',
-  stepReading: 'Reading',
-  stepPacking: 'Packing',
-  stepSigning: 'Signing',
-  stepWriting: 'Writing',
-  stepChecking: 'Checking',
-  stepJudging: 'Judging',
-  exportedIt: (cases: string, bytes: string) => `Written: ${cases}, ${bytes} bytes`,
-  exportFile: 'File',
-  exportSha: 'SHA-256',
-  exportSignedBy: 'Keys',
-  exportSalt: 'Salt',
+  ...bundlesEn,
 
   // Commands
   palette: 'Commands',

@@ -120,6 +120,14 @@ export const commands: readonly Command[] = [
     run: (studio) => void studio.importCases(),
   },
   {
+    id: 'bundle',
+    title: (m) => m.bundleCheck,
+    group: 'groupGeneral',
+    keys: 'Ctrl+Shift+B',
+    enabled: (studio) => studio.workspace !== null,
+    run: (studio) => (studio.overlay = 'bundle'),
+  },
+  {
     id: 'models',
     title: (m) => m.manageModels,
     group: 'groupGeneral',

@@ -93,6 +93,8 @@ export class ExportJob {
           overwrite: this.overwrite,
           content: this.withheld && format === 'bundle' ? 'withheld' : 'full',
           signers: signed.flatMap((by, at) => this.#signer(by, this.keys[at] ?? '')),
+          // Only releases leave by this door, and a release has met its gates.
+          allow_unmet_gates: false,
           not_before_ms: null,
           expires_at_ms: format === 'bundle' && this.expires !== '' ? endOf(this.expires) : null,
           change_log: release.change_log,

@@ -17,6 +17,9 @@ export type Phase = 'idle' | 'waiting' | 'running' | 'finished' | 'cancelled' | 
 /** Events of one frame are applied together, so that a fast run doesn't redraw in vain. */
 const FRAME_MS = 16;
 
+/** Marks of the User Timing API: when a run's first outcomes and its end came from the back end. */
+const ARRIVED = { first: 'touchstone:first', last: 'touchstone:last' };
+
 export class RunSession {
   phase = $state<Phase>('idle');
   summary = $state.raw<RunSummary | null>(null);
@@ -91,8 +94,12 @@ export class RunSession {
         this.progress = null;
         this.live = null;
         this.unchanged = false;
+        performance.clearMarks(ARRIVED.first);
         return;
       case 'outcomes':
+        if (performance.getEntriesByName(ARRIVED.first).length === 0) {
+          performance.mark(ARRIVED.first);
+        }
         this.#queue.push(...event.rows);
         this.#queued = { figures: event.figures, progress: event.progress };
         this.#timer ??= setTimeout(() => this.#flush(), FRAME_MS);
@@ -105,6 +112,8 @@ export class RunSession {
         return;
       case 'finished':
       case 'unchanged':
+        performance.clearMarks(ARRIVED.last);
+        performance.mark(ARRIVED.last);
         this.#flush();
         this.#replace(event.view);
         this.#last.clear();

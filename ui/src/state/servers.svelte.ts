@@ -22,6 +22,7 @@ export function hostOf(address: string): { host: string; encrypted: boolean } | 
 
 const PLAIN: ServerOptions = {
   raw: false,
+  responses: false,
   concurrency: null,
   price_prompt: null,
   price_generated: null,
@@ -60,6 +61,18 @@ export class ServersForm {
       async () => {
         this.#studio.workspace = await api.addServer(model.address, PLAIN);
         this.said = i18n.m.serverAdded(model.id);
+      },
+    );
+  }
+
+  /** Changes how a model that was added is spoken to. */
+  configure({ id, name }: ModelView, options: ServerOptions): Promise<void> {
+    return this.#do(
+      id,
+      () => undefined,
+      async () => {
+        this.#studio.workspace = await api.addServer(id, options);
+        this.said = i18n.m.serverOptionsSaved(name);
       },
     );
   }

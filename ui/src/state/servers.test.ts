@@ -72,6 +72,25 @@ it('asks when an evaluation would send content, and sends nothing when refused',
   expect(tab.session.failure?.code).toBe('consent');
 });
 
+it('changes how a model that was added is asked, and keeps what was refused as it was', async () => {
+  const { form } = await open();
+  form.address = HERE;
+  await form.find();
+  const found = form.found?.[0];
+  if (!found) throw new Error('no model was found');
+  await form.add(found);
+  const added = () => form.added[0] ?? Promise.reject(new Error('nothing was added'));
+  const options = (await added()).server?.options;
+  if (!options) throw new Error('a server has options');
+  expect(options).toMatchObject({ raw: false, responses: false, concurrency: null });
+  await form.configure(await added(), { ...options, raw: true, concurrency: 64 });
+  expect(form.problem).toBe('');
+  expect((await added()).server?.options).toMatchObject({ raw: true, concurrency: 64 });
+  await form.configure(await added(), { ...options, concurrency: 5000 });
+  expect(form.problem).toContain('1 to 1024');
+  expect((await added()).server?.options.concurrency).toBe(64);
+});
+
 it('reads hosts from addresses', () => {
   expect(hostOf('http://gpu.lan:8000/v1#m')).toEqual({ host: 'gpu.lan', encrypted: false });
   expect(hostOf('no address')).toBeNull();

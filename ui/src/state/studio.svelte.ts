@@ -42,6 +42,7 @@ export type Overlay =
   | 'servers'
   | 'import'
   | 'models'
+  | 'bundle'
   | null;
 
 export class Studio {
@@ -151,6 +152,14 @@ export class Studio {
     const at = names.indexOf(this.activeName ?? '');
     const name = names[(at + by + names.length) % names.length];
     if (name !== undefined) void this.activate(name);
+  }
+
+  /** A policy that came with a bundle: listed, opened, and its run compared as any other. */
+  async showImported(name: string) {
+    const view = await this.#attempt(() => api.workspace());
+    if (!view) return;
+    this.workspace = view;
+    await this.activate(name);
   }
 
   async createPolicy(name: string, title: string): Promise<Failure | null> {

@@ -20,4 +20,12 @@ near_misses: number,
 /**
  * Cited cases whose verdict is wrong.
  */
-wrong: number, both_polarities: boolean, covered: boolean, standing: Standing, };
+wrong: number, both_polarities: boolean, covered: boolean, standing: Standing, 
+/**
+ * Cases whose verdict is another without it; absent where that was not found out.
+ */
+decisive: number | null, 
+/**
+ * It decides no case, cited or not; absent where that was not found out.
+ */
+dead: boolean | null, };

@@ -30,6 +30,10 @@ overwrite: boolean, content: BundleContent,
  */
 signers: Array<SignerRequest>, 
 /**
+ * Export even though a gate is not met, or none is set; what leaves then says so.
+ */
+allow_unmet_gates: boolean, 
+/**
  * The bundle is refused before this time.
  */
 not_before_ms: number | null, 

@@ -9,6 +9,10 @@ export type ServerOptions = {
  */
 raw: boolean, 
 /**
+ * `/responses` in place of `/chat/completions`.
+ */
+responses: boolean, 
+/**
  * Requests in flight.
  */
 concurrency: number | null, 

@@ -3,6 +3,7 @@
 
 use crate::attest::Checked;
 use crate::contents::Contents;
+use crate::manifest::GateOutcome;
 use crate::refusal::Refusal;
 use domain::case::{Content, excerpt};
 use domain::flip::Rate;
@@ -74,6 +75,8 @@ pub fn report(contents: &Contents, signers: &[Checked]) -> Result<String, Refusa
             "run": contents.run,
             "started": utc(contents.run.started_at_ms),
             "finished": utc(contents.run.finished_at_ms),
+            "released": contents.release.as_ref().and_then(|release| release.released_at_ms).map(utc),
+            "footer": css_text(&format!("{} · {}…", contents.policy_name, &policy.revision.0[..12])),
             "not_before": contents.validity.not_before_ms.map(utc),
             "expires": contents.validity.expires_at_ms.map(utc),
             "withheld": contents.cases().is_none(),
@@ -87,7 +90,8 @@ pub fn report(contents: &Contents, signers: &[Checked]) -> Result<String, Refusa
             "change_log": contents.change_log,
             "release": contents.release,
             "sign_offs": sign_offs(contents),
-            "gates": gates(contents),
+            "gates": contents.gates,
+            "gates_outcome": GateOutcome::of(&contents.gates),
             "signers": signers,
         }))))
         .map_err(fault)?;
@@ -157,9 +161,9 @@ fn lines(contents: &Contents) -> Vec<Line> {
             },
             label: outcome.label.clone().unwrap_or_default(),
             rules: outcome.rules.join(", "),
-            margin: outcome
-                .margin
-                .map_or_else(String::new, |margin| format!("{margin:+.2}")),
+            margin: outcome.margin.map_or_else(String::new, |margin| {
+                format!("{margin:+.2}").replace('-', "−")
+            }),
             judged: match outcome.correct(expected) {
                 Some(true) => "right",
                 Some(false) => "wrong",
@@ -212,14 +216,15 @@ fn sign_offs(contents: &Contents) -> Vec<Json> {
         .collect()
 }
 
-/// The gates in words, where the workspace recorded any.
-fn gates(contents: &Contents) -> Vec<Json> {
-    let gates = contents.release.as_ref().map(|release| &release.gates);
-    gates
-        .and_then(Json::as_array)
-        .into_iter()
-        .flatten()
-        .cloned()
+/// The inside of a CSS string: whatever could end it, or the style, is written as its code
+/// point.
+fn css_text(text: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || " ·…-_.".contains(c);
+    text.chars()
+        .map(|c| match plain(c) {
+            true => c.to_string(),
+            false => format!("\\{:x} ", u32::from(c)),
+        })
         .collect()
 }
 

@@ -1,6 +1,6 @@
 //! The forms of other tools, as far as they can be judged without those tools.
 
-use crate::support::contents;
+use crate::support::{contents, gate};
 use bundle::{Format, SALT_BYTES, Salt, export, report, withhold};
 use serde_json::Value;
 
@@ -64,6 +64,35 @@ fn the_report_is_one_page_that_loads_nothing() {
         assert!(!page.contains(outside), "{outside}");
     }
     insta::assert_snapshot!(page);
+}
+
+/// Whatever leaves though its gates are not met says so, whoever opens it.
+#[test]
+fn unmet_gates_are_stated_everywhere() {
+    for (gates, said) in [
+        (vec![gate(0.9, Some(0.5))], "at least 0.9 is needed"),
+        (vec![gate(0.9, None)], "at least 0.9 is needed"),
+        (Vec::new(), "No gate is set"),
+    ] {
+        let mut unmet = contents();
+        unmet.gates = gates;
+        for (name, format) in FORMATS {
+            let files = export(&unmet, format).unwrap();
+            let notice = String::from_utf8_lossy(&files["GATES-NOT-MET.md"]).into_owned();
+            assert!(notice.contains(said), "{name}: {notice}");
+            assert!(
+                !export(&contents(), format)
+                    .unwrap()
+                    .contains_key("GATES-NOT-MET.md")
+            );
+        }
+        let page = report(&unmet, &[]).unwrap();
+        assert!(page.contains("Not every release gate is met") || page.contains("No release gate"));
+        let packed = bundle::write(&unmet, |_| Vec::new()).unwrap();
+        let read = bundle::read(&packed).unwrap();
+        assert_ne!(read.manifest.gates, bundle::GateOutcome::Met);
+        assert_eq!(read.contents.gates, unmet.gates);
+    }
 }
 
 #[test]

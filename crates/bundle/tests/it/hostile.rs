@@ -133,6 +133,13 @@ fn collection() -> Vec<(&'static str, Vec<u8>)> {
             "tampered-manifest",
             edited(MANIFEST, replace("\"tobacco\"", "\"snuff\"")),
         ),
+        (
+            "gates-misstated",
+            edited(
+                MANIFEST,
+                replace("\"gates\": \"met\"", "\"gates\": \"none_set\""),
+            ),
+        ),
         ("truncated", signed[..signed.len() * 2 / 3].to_vec()),
         ("damaged", damaged),
         (

@@ -4,6 +4,7 @@ use bundle::attest::{Envelope, Signer, sign};
 use bundle::keys::PrivateKey;
 use bundle::{CaseSet, Contents, Manifest, RunRecord, Validity};
 use domain::case::{Case, CaseKind, Content, Role, Turn};
+use domain::gate::{Gate, GateResult, GateState, Metric, Scope, Side};
 use domain::policy::Effort;
 use domain::run::{Outcome, Sampling, Settings, TokenCounts};
 use domain::verdict::{Expected, Verdict};
@@ -68,6 +69,30 @@ pub fn outcome(case: &str, verdict: Verdict, margin: Option<f64>) -> Outcome {
     }
 }
 
+/// A bound on recall, and what the run made of it.
+pub fn gate(bound: f64, value: Option<f64>) -> GateResult {
+    let state = match value {
+        Some(value) if value >= bound => GateState::Passed,
+        Some(_) => GateState::Failed,
+        None => GateState::Unmeasured,
+    };
+    GateResult {
+        gate: Gate {
+            policy: None,
+            scope: Scope::Suite,
+            metric: Metric::Recall,
+            side: Side::AtLeast,
+            bound,
+            line: 2,
+        },
+        state,
+        value,
+        gap: None,
+        cases: vec!["a".to_owned()],
+        message: format!("Recall is {value:?}; at least {bound} is needed."),
+    }
+}
+
 pub fn contents() -> Contents {
     let turns = vec![
         Turn {
@@ -110,6 +135,7 @@ pub fn contents() -> Contents {
             outcome("b", Verdict::Violates, Some(0.1)),
             outcome("c", Verdict::Unparsed, None),
         ],
+        gates: vec![gate(0.9, Some(1.0))],
         change_log: "# Changes\n\n- T1 is new.\n".to_owned(),
         release: None,
         validity: Validity::default(),

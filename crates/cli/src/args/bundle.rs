@@ -7,7 +7,8 @@ use studio::view::ExportFormat;
 
 #[derive(Subcommand)]
 pub enum BundleCommand {
-    /// Write a finished run as a signed bundle, or in another tool's form
+    /// Write a finished run as a signed bundle, or in another tool's form; exit status 1 where
+    /// its gates are not met
     Export(ExportArgs),
     /// Check a bundle: whole, unchanged, in force, signed by whom; exit status 1 where it does
     /// not hold
@@ -41,6 +42,9 @@ pub struct ExportArgs {
     /// the salt is written beside the bundle
     #[arg(long)]
     pub withhold_content: bool,
+    /// Export even though a gate of touchstone.toml is not met, or none is set; the bundle says so
+    #[arg(long)]
+    pub allow_unmet_gates: bool,
     /// Refuse the bundle before this time, such as 2026-11-24 or 2026-11-24T09:00:00Z
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub not_before: Option<i64>,

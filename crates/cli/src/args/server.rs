@@ -45,6 +45,9 @@ pub struct AddServerArgs {
     /// Send our own prompt to /completions, in place of messages to /chat/completions
     #[arg(long)]
     pub raw: bool,
+    /// Send /responses requests, in place of messages to /chat/completions
+    #[arg(long, conflicts_with = "raw")]
+    pub responses: bool,
     /// Requests in flight [default: 8]
     #[arg(long, value_name = "N")]
     pub concurrency: Option<u32>,

@@ -1,6 +1,7 @@
 //! Bundles as people read them: what was written, what holds and what does not.
 
 use super::{short, verdict_word};
+use domain::gate::{GateResult, GateState};
 use studio::utc;
 use studio::view::{
     BundleContent, BundleReport, BundleSummary, ExportFormat, Exported, Imported, Judgement,
@@ -96,6 +97,7 @@ fn heading(summary: &BundleSummary) -> String {
         summary.model_digest,
         summary.manifest_sha256,
     );
+    out += &gates(&summary.gates);
     if let Some(from) = summary.not_before_ms {
         out += &format!("valid    from {}\n", utc(from));
     }
@@ -103,6 +105,24 @@ fn heading(summary: &BundleSummary) -> String {
         out += &format!("valid    until {}\n", utc(end));
     }
     out
+}
+
+fn gates(results: &[GateResult]) -> String {
+    let missed: Vec<&GateResult> = results
+        .iter()
+        .filter(|result| result.state != GateState::Passed)
+        .collect();
+    match (results.len(), missed.len()) {
+        (0, _) => "gates    none was set: nothing was asked of this policy\n".to_owned(),
+        (all, 0) => format!("gates    all {all} met\n"),
+        (all, some) => {
+            let lines: String = missed
+                .iter()
+                .map(|result| format!("         - {}\n", result.message))
+                .collect();
+            format!("gates    NOT MET: {some} of {all}\n{lines}")
+        }
+    }
 }
 
 fn line_of(signature: &SignatureView) -> String {

@@ -227,19 +227,26 @@ pub fn coverage(coverage: &Coverage) -> String {
         coverage.clauses.len(),
         both.count()
     );
-    out += &format!(
-        "  {:<36} {:>5} {:>8} {:>8} {:>5} {:>5} {:>5}\n",
+    if coverage.ablated {
+        let dead = coverage.clauses.iter().filter(|c| c.dead == Some(true));
+        out += &format!("{} decide no case\n", dead.count());
+    }
+    out += format!(
+        "  {:<36} {:>5} {:>8} {:>8} {:>5} {:>5} {:>5} {:>8}",
         "clause",
         "cited",
         "answered",
         verdict_word(Verdict::Violates),
         verdict_word(Verdict::Safe),
         "near",
-        "wrong"
-    );
+        "wrong",
+        if coverage.ablated { "decisive" } else { "" }
+    )
+    .trim_end();
+    out.push('\n');
     for clause in &coverage.clauses {
         let line = format!(
-            "  {:<36} {:>5} {:>8} {:>8} {:>5} {:>5} {:>5}  {}",
+            "  {:<36} {:>5} {:>8} {:>8} {:>5} {:>5} {:>5} {:>8}  {}",
             short(&clause.clause),
             clause.cited,
             clause.answered,
@@ -247,10 +254,28 @@ pub fn coverage(coverage: &Coverage) -> String {
             clause.safe,
             clause.near_misses,
             clause.wrong,
-            if clause.covered { "" } else { "uncovered" }
+            clause
+                .decisive
+                .map_or_else(String::new, |cases| cases.to_string()),
+            match (clause.covered, clause.dead) {
+                (false, Some(true)) => "uncovered, dead",
+                (false, _) => "uncovered",
+                (true, Some(true)) => "dead",
+                (true, _) => "",
+            }
         );
         out += line.trim_end();
         out.push('\n');
+    }
+    for conflict in &coverage.conflicts {
+        out += &format!(
+            "  conflict: {} decides {} cases that cite {}, which decides {} that cite {}\n",
+            short(&conflict.violating),
+            conflict.violates_cases.len(),
+            short(&conflict.safe),
+            conflict.safe_cases.len(),
+            short(&conflict.violating)
+        );
     }
     for invented in &coverage.invented {
         let mut cases = invented

@@ -136,6 +136,23 @@ fn generated_ids_stand_for_themselves() {
 }
 
 #[test]
+fn generated_ids_of_another_policy_are_not_remembered() {
+    let trace = "prohibited-goods-weapons: no. allowed-goods-toys: yes.";
+    for _ in 0..2 {
+        check(
+            "## Prohibited goods\n- weapons",
+            trace,
+            "[prohibited-goods-weapons→prohibited-goods-weapons]: no. allowed-goods-toys: yes.",
+        );
+        check(
+            "## Allowed goods\n- toys",
+            trace,
+            "prohibited-goods-weapons: no. [allowed-goods-toys→allowed-goods-toys]: yes.",
+        );
+    }
+}
+
+#[test]
 fn offsets_are_utf16_units() {
     let citations = find("🙂🙂 T1 违 T1", &policy::clauses("- T1: x"));
     let spans: Vec<(u32, u32)> = citations.iter().map(|c| (c.start, c.end)).collect();

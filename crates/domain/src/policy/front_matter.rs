@@ -73,8 +73,10 @@ fn bounds(text: &str) -> Option<(&'static str, Option<usize>)> {
 
 fn parse_yaml(lines: &[&str]) -> Result<Mapping, PolicyError> {
     let value: Value = serde_yaml_ng::from_str(&lines.join("\n")).map_err(|cause| {
-        // Line 1 of the YAML is line 2 of the file.
+        // Line 1 of the YAML is line 2 of the file. YAML ends lines at U+0085, U+2028 and U+2029
+        // too, which editors do not, and so may count beyond the marker that closes it.
         let line = cause.location().map_or(1, |at| at.line() + 1);
+        let line = line.min(lines.len() + 2);
         let what = cause.to_string();
         let what = what.split(" at line ").next().unwrap_or(&what).to_owned();
         PolicyError {

@@ -439,3 +439,11 @@ proptest! {
         prop_assert_eq!(squeeze(&commented), squeeze(&plain));
     }
 }
+
+/// YAML ends lines at more characters than editors do.
+#[test]
+fn a_fault_lies_within_the_file() {
+    let text = "---\nid: a\u{2028}\u{2028}\u{2028}\u{2028}\u{2028}: {\n---\nx\n";
+    let error = parse(text.as_bytes()).unwrap_err();
+    assert!(error.line.is_some_and(|line| line <= 3), "{error:?}");
+}

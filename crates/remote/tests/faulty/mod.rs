@@ -114,6 +114,7 @@ impl Faulty {
         let app = Router::new()
             .route("/v1/models", get(models))
             .route("/v1/chat/completions", post(chat))
+            .route("/v1/responses", post(chat))
             .with_state(shared.clone());
         tokio::spawn(async move { axum::serve(listener, app).await });
         Faulty { url, shared }
@@ -145,7 +146,7 @@ impl Faulty {
 }
 
 pub fn user(body: &Value) -> String {
-    let messages = body["messages"].as_array();
+    let messages = body["messages"].as_array().or(body["input"].as_array());
     let last = messages.and_then(|messages| messages.last());
     last.and_then(|message| message["content"].as_str())
         .unwrap_or_default()
@@ -168,6 +169,10 @@ async fn chat(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Strin
         *nth - 1
     };
     let sent = body.clone();
+    let says: fn(Vec<String>) -> Vec<String> = match sent.get("input") {
+        Some(_) => as_responses,
+        None => |events| events,
+    };
     shared.bodies.lock().expect("not poisoned").push(body);
     let mut running = Running::start(&shared);
     let act = match (shared.script)(&text, nth) {
@@ -191,19 +196,21 @@ async fn chat(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Strin
             )
                 .into_response()
         }
-        Act::Without(_) => stream(running, answer_events(MODEL, "R1 is met.", "1"), true),
+        Act::Without(_) => stream(running, says(answer_events(MODEL, "R1 is met.", "1")), true),
         Act::Answer(analysis, answer) => {
-            stream(running, answer_events(MODEL, analysis, answer), true)
+            stream(running, says(answer_events(MODEL, analysis, answer)), true)
         }
         Act::AnswerKey => stream(
             running,
-            answer_events(MODEL, &key, &format!("1 {key}")),
+            says(answer_events(MODEL, &key, &format!("1 {key}"))),
             true,
         ),
-        Act::OtherModel(answer) => stream(running, answer_events("another", "", answer), true),
+        Act::OtherModel(answer) => {
+            stream(running, says(answer_events("another", "", answer)), true)
+        }
         Act::After(pause, answer) => {
             tokio::time::sleep(pause).await;
-            stream(running, answer_events(MODEL, "slow", answer), true)
+            stream(running, says(answer_events(MODEL, "slow", answer)), true)
         }
         Act::Whole(answer) => {
             running.finish();
@@ -216,9 +223,9 @@ async fn chat(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Strin
             std::future::pending::<()>().await;
             unreachable!("pending never ends")
         }
-        Act::HangInside => stream(running, beginning(), false),
-        Act::Cut => cut(running),
-        Act::Stop => stream(running, beginning(), true),
+        Act::HangInside => stream(running, says(beginning()), false),
+        Act::Cut => cut(running, &says(beginning())),
+        Act::Stop => stream(running, says(beginning()), true),
         Act::Html => {
             running.finish();
             (
@@ -235,7 +242,7 @@ async fn chat(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Strin
         Act::Huge => {
             let piece =
                 json!({"model": MODEL, "choices": [{"delta": {"content": "x".repeat(10_000)}}]});
-            stream(running, vec![piece.to_string(); 1000], true)
+            stream(running, says(vec![piece.to_string(); 1000]), true)
         }
         Act::Busy(seconds) => {
             running.finish();
@@ -291,6 +298,44 @@ fn answer_events(model: &str, analysis: &str, answer: &str) -> Vec<String> {
     events
 }
 
+/// The same events in the words of `/responses`.
+fn as_responses(events: Vec<String>) -> Vec<String> {
+    let mut out = vec![];
+    let mut end = json!({"status": "completed", "output": []});
+    let mut is_ended = false;
+    for event in events {
+        let Ok(event) = serde_json::from_str::<Value>(&event) else {
+            continue;
+        };
+        if out.is_empty() {
+            end["model"] = event["model"].clone();
+            let begun = json!({"model": event["model"], "status": "in_progress", "output": []});
+            out.push(json!({"type": "response.created", "response": begun}));
+        }
+        let choice = &event["choices"][0];
+        is_ended |= choice["finish_reason"] == "stop";
+        let delta = &choice["delta"];
+        if let Some(text) = delta["reasoning_content"].as_str() {
+            out.push(json!({"type": "response.reasoning_text.delta", "delta": text}));
+        }
+        if let Some(text) = delta["content"].as_str().filter(|text| !text.is_empty()) {
+            let tokens = &choice["logprobs"]["content"];
+            out.push(
+                json!({"type": "response.output_text.delta", "delta": text, "logprobs": tokens}),
+            );
+        }
+        if let Some(usage) = event.get("usage") {
+            end["usage"] = json!({"input_tokens": usage["prompt_tokens"],
+                "output_tokens": usage["completion_tokens"],
+                "input_tokens_details": usage["prompt_tokens_details"]});
+        }
+    }
+    if is_ended {
+        out.push(json!({"type": "response.completed", "response": end}));
+    }
+    out.iter().map(Value::to_string).collect()
+}
+
 fn beginning() -> Vec<String> {
     vec![
         json!({"model": MODEL, "choices": [{"delta": {"reasoning_content": "It begins"}}]})
@@ -324,8 +369,8 @@ fn stream(mut running: Running, events: Vec<String>, ends: bool) -> Response {
         .into_response()
 }
 
-fn cut(running: Running) -> Response {
-    let first = format!("data: {}\n\n", beginning()[0]);
+fn cut(running: Running, events: &[String]) -> Response {
+    let first = format!("data: {}\n\n", events[0]);
     let parts = [Ok(first), Err(std::io::Error::other("the cable"))];
     let events = futures_util::stream::unfold(
         (parts.into_iter(), running),

@@ -1,18 +1,20 @@
 //! A finished run on its way out: a signed bundle, another tool's form, or a report.
 
 use super::{OnProgress, blocking, disk, keys, refused, tell};
+use crate::gates::told;
 use crate::studio::Studio;
 use crate::view::{
-    BundleContent, BundleProgress, BundleStep, ExportFormat, ExportRequest, Exported, Failure,
-    SignerRequest,
+    BundleContent, BundleProgress, BundleStep, Code, ExportFormat, ExportRequest, Exported,
+    Failure, SignerRequest,
 };
-use crate::workspace::check_name;
+use crate::workspace::{CONFIG, check_name};
 use crate::{DATA, files};
 use bundle::attest::{Signer, sign};
 use bundle::keys::PrivateKey;
 use bundle::{
     CaseSet, Contents, Format, ReleaseRecord, RunRecord, Salt, SignOffRecord, Validity, withhold,
 };
+use domain::gate::{GateResult, GateState};
 use domain::run::RunId;
 use std::path::{Path, PathBuf};
 use store::{Run, RunState};
@@ -123,6 +125,10 @@ impl Studio {
             cases.push(case.case);
         }
         let release = self.release_of(run).await?;
+        let gates = self.gates_to_state(run, release.as_ref()).await?;
+        if !request.allow_unmet_gates {
+            refuse_unmet(&run.policy, &gates)?;
+        }
         let change_log = request.change_log.clone().or_else(|| {
             let release = release.as_ref()?;
             Some(release.change_log.clone())
@@ -140,6 +146,7 @@ impl Studio {
                 finished_at_ms: run.finished_at_ms.unwrap_or(run.started_at_ms),
             },
             outcomes,
+            gates,
             change_log: change_log.unwrap_or_default(),
             release: self.release_record(run, release).await?,
             validity: Validity {
@@ -155,6 +162,22 @@ impl Studio {
     async fn release_of(&self, run: &Run) -> Result<Option<store::Release>, Failure> {
         let releases = self.store().releases(&run.policy).await?;
         Ok(releases.into_iter().find(|release| release.run == run.run))
+    }
+
+    /// What a release recorded of its gates; else what the run makes of them now.
+    async fn gates_to_state(
+        &self,
+        run: &Run,
+        release: Option<&store::Release>,
+    ) -> Result<Vec<GateResult>, Failure> {
+        if let Some(release) = release {
+            return Ok(release.gates.clone());
+        }
+        let gates = self.gates_of(&run.policy);
+        if gates.map_err(|problems| told(&problems))?.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(self.gate_report(run.run, None).await?.results)
     }
 
     async fn release_record(
@@ -178,16 +201,32 @@ impl Studio {
         if release.is_none() && sign_offs.is_empty() {
             return Ok(None);
         }
-        let gates = release.as_ref().map(|release| &release.gates);
-        let gates = serde_json::to_value(gates)
-            .map_err(|error| Failure::internal(format!("The gates of a release: {error}")))?;
         Ok(Some(ReleaseRecord {
             version: release.as_ref().map(|release| release.version.clone()),
             released_at_ms: release.map(|release| release.released_at_ms),
-            gates,
             sign_offs,
         }))
     }
+}
+
+fn refuse_unmet(policy: &str, gates: &[GateResult]) -> Result<(), Failure> {
+    let missed: Vec<&str> = gates
+        .iter()
+        .filter(|result| result.state != GateState::Passed)
+        .map(|result| result.message.as_str())
+        .collect();
+    let reason = match (gates.is_empty(), &missed[..]) {
+        (false, []) => return Ok(()),
+        (true, _) => format!("{CONFIG} sets no gate for it."),
+        (false, missed) => missed.join(" "),
+    };
+    Err(Failure {
+        code: Code::GatesNotMet,
+        message: format!(
+            "{policy} was not exported, because it does not meet its gates: {reason} Meet them, or \
+             say that it leaves all the same (--allow-unmet-gates); the bundle will say so."
+        ),
+    })
 }
 
 enum Made {

@@ -23,6 +23,9 @@ pub struct ExportRequest {
     pub content: BundleContent,
     /// Only a `Bundle` is signed; empty leaves it unsigned.
     pub signers: Vec<SignerRequest>,
+    /// Export even though a gate is not met, or none is set; what leaves then says so.
+    #[serde(default)]
+    pub allow_unmet_gates: bool,
     /// The bundle is refused before this time.
     #[ts(type = "number | null")]
     pub not_before_ms: Option<i64>,
@@ -189,6 +192,8 @@ pub struct BundleSummary {
     pub demonstration: bool,
     pub settings: Settings,
     pub metrics: domain::flip::Metrics,
+    /// What the run made of its policy's gates; empty where none was set.
+    pub gates: Vec<domain::gate::GateResult>,
     #[ts(type = "number | null")]
     pub not_before_ms: Option<i64>,
     #[ts(type = "number | null")]

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 /// A model on a server, and whether content may go there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct ServerView {
     /// The base of its interface.
@@ -17,6 +17,8 @@ pub struct ServerView {
     pub allowed: bool,
     /// Added to the workspace, and not only named by touchstone.toml or an option.
     pub stored: bool,
+    /// How it is spoken to.
+    pub options: ServerOptions,
     /// What it said of itself, once it was asked.
     pub software: Option<String>,
     pub version: Option<String>,
@@ -32,6 +34,8 @@ pub struct ServerView {
 pub struct ServerOptions {
     /// Raw completions with our own prompt, in place of chat.
     pub raw: bool,
+    /// `/responses` in place of `/chat/completions`.
+    pub responses: bool,
     /// Requests in flight.
     pub concurrency: Option<u32>,
     /// Money for a million tokens read, and written.

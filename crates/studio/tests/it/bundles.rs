@@ -21,6 +21,7 @@ fn export(out: &str) -> ExportRequest {
         overwrite: false,
         content: BundleContent::Full,
         signers: Vec::new(),
+        allow_unmet_gates: true,
         not_before_ms: None,
         expires_at_ms: None,
         change_log: Some("- First.\n".to_owned()),

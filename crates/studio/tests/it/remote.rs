@@ -136,6 +136,41 @@ async fn a_run_by_a_server_is_recorded_with_who_it_was_and_what_it_cost() {
 }
 
 #[tokio::test]
+async fn another_way_of_asking_holds_at_once_and_is_another_model() {
+    let server = Faulty::start(|user, _| sensible(user)).await;
+    let folder = workspace();
+    let address = format!("{}#{MODEL}", server.url);
+    let studio = open(&folder, &address).await;
+    let chat = evaluate(&studio).await.unwrap();
+    let options = ServerOptions {
+        responses: true,
+        ..ServerOptions::default()
+    };
+    let added = studio.add_server(&address, &options).await.unwrap();
+    assert_eq!(added.options, options);
+    let view = evaluate(&studio).await.unwrap();
+    let api = |view: &RunView| view.summary.settings.server.clone().unwrap().api;
+    assert_eq!(
+        (api(&chat).as_str(), api(&view).as_str()),
+        ("chat", "responses")
+    );
+    assert_ne!(chat.summary.model_digest, view.summary.model_digest);
+    let asked = server.bodies();
+    assert!(asked[..4].iter().all(|body| body["messages"].is_array()));
+    assert!(asked[4..].iter().all(|body| body["input"].is_array()));
+    assert_eq!(asked.len(), 8, "each case is judged anew");
+    for (one, other) in chat.rows.iter().zip(&view.rows) {
+        assert_eq!((one.verdict, one.margin), (other.verdict, other.margin));
+    }
+    let both = ServerOptions {
+        raw: true,
+        ..options
+    };
+    let refused = studio.add_server(&address, &both).await.unwrap_err();
+    assert!(refused.message.contains("either"), "{}", refused.message);
+}
+
+#[tokio::test]
 async fn no_case_is_lost_to_a_faulty_server_and_the_run_goes_on_when_it_is_mended() {
     for act in [
         Act::Hang,

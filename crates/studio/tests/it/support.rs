@@ -158,3 +158,12 @@ impl Workspace {
         events
     }
 }
+
+/// The real engine with a checkpoint of the repository.
+pub async fn open_with_model(folder: &TempDir, model: &std::path::Path) -> Studio {
+    let options = Options {
+        model: Some(model.to_string_lossy().into_owned()),
+        ..Options::default()
+    };
+    Studio::open(folder.path(), options).await.unwrap()
+}

@@ -39,6 +39,7 @@ import {
   wordDiff,
 } from './judge';
 import { releaseViewOf } from './release';
+import { importBundle, verifyBundle } from './bundles';
 import { importPreview, importSuite, pickFile } from './importing';
 import {
   addServer,
@@ -472,6 +473,8 @@ export async function exportBundle(
   };
 }
 
+export { importBundle, verifyBundle };
+
 export { addServer, decideHost, removeServer, serverModels, setServerKey, testServer };
 
 export async function watch(onEvent: (event: WorkspaceEvent) => void) {
@@ -511,6 +514,8 @@ export { importPreview, importSuite, pickFile };
   release,
   signOff,
   exportBundle,
+  verifyBundle,
+  importBundle,
   watch,
   pickFolder,
   pickFile,

@@ -209,6 +209,8 @@ export async function coverage(id: RunId): Promise<CoverageView> {
         both_polarities: both,
         covered: of.length > 0,
         standing,
+        decisive: null,
+        dead: null,
       };
     }),
     cases: judged.map((item) => {

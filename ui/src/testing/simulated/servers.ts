@@ -13,6 +13,15 @@ import { fail, simulation } from './simulation';
 
 const later = <T>(value: T) => new Promise<T>((resolve) => setTimeout(() => resolve(value), 4));
 
+const PLAIN: ServerOptions = {
+  raw: false,
+  responses: false,
+  concurrency: null,
+  price_prompt: null,
+  price_generated: null,
+  currency: null,
+};
+
 function serverOf(address: string): ServerView {
   const url = new URL(address);
   const host = url.hostname;
@@ -25,6 +34,7 @@ function serverOf(address: string): ServerView {
     encrypted: url.protocol === 'https:',
     allowed: !leaves || simulation.hosts.has(host),
     stored: simulation.servers.includes(address),
+    options: simulation.serverOptions.get(address) ?? PLAIN,
     software: 'vLLM',
     version: '0.12.0',
     quantization: 'mxfp4',
@@ -54,7 +64,11 @@ export function checkLeave(address: string) {
     fail('consent', `Policies and cases would leave this machine, for ${server.host}.`);
 }
 
-export async function addServer(address: string, _options: ServerOptions) {
+export async function addServer(address: string, options: ServerOptions) {
+  const { concurrency } = options;
+  if (concurrency !== null && !(concurrency >= 1 && concurrency <= 1024))
+    fail('input', 'Requests in flight are 1 to 1024.');
+  simulation.serverOptions.set(address, options);
   if (!simulation.servers.includes(address)) simulation.servers.push(address);
   return workspace();
 }

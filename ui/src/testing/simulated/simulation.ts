@@ -11,6 +11,7 @@ import type {
   RunEvent,
   RunId,
   RunSummary,
+  ServerOptions,
   SignOff,
   WorkspaceEvent,
 } from '../../lib/types';
@@ -34,6 +35,7 @@ class Simulation {
   model: string | null = 'pebble';
   /** Addresses of models on servers, and the hosts that content may leave for. */
   servers: string[] = [];
+  serverOptions = new Map<string, ServerOptions>();
   hosts = new Set<string>();
   /** How long one case takes; 0 finishes in the same turn of the event loop. */
   caseMs = Number(query.get('ms') ?? 40);
@@ -72,6 +74,7 @@ class Simulation {
     this.evaluateFailure = null;
     this.model = 'pebble';
     this.servers = [];
+    this.serverOptions = new Map();
     this.hosts = new Set();
     this.suiteProblems = query.has('problems');
     this.unreadable = null;

@@ -1,0 +1,194 @@
+//! Whether the flips between two runs are real: pairs of seeded samples, one under each
+//! revision, with both texts put into the same form (`domain::form`), until
+//! `domain::certainty` decides. All flips that are still open share a pair's two texts.
+
+use crate::history::sides;
+use crate::probe::{Prober, Said, Subject, said};
+use crate::studio::{Studio, now_ms};
+use crate::view::{ConfirmRequest, Confirmed, Failure, ProbeCounts};
+use domain::certainty::{BATCH, Evidence, Pair, walk};
+use domain::flip::Certainty;
+use domain::form;
+use domain::policy::Policy;
+use domain::run::{Sampling, Settings};
+use store::{Probe, Run};
+
+/// As the model's makers recommend it, and as most serve it.
+const TEMPERATURE: f64 = 1.0;
+const TOP_P: f64 = 1.0;
+/// More pairs than this settle nothing that matters.
+const PAIRS_BOUND: u32 = 256;
+
+/// A flip under test.
+struct Open {
+    subject: Subject,
+    before: Said,
+    after: Said,
+    pairs: Vec<Pair>,
+    found: Evidence,
+}
+
+impl Open {
+    fn is_undecided(&self) -> bool {
+        self.found.certainty == Certainty::Undecided
+    }
+}
+
+/// The two runs' policies and settings.
+struct Both {
+    policies: [Policy; 2],
+    settings: [Settings; 2],
+    keep_order: bool,
+}
+
+impl Studio {
+    /// Tests every flip from run `a` to run `b`, and remembers what was found. Waits behind
+    /// evaluations; a new one, or `cancel`, ends it, and what was sampled is kept.
+    pub async fn confirm(
+        &self,
+        request: ConfirmRequest,
+        mut on_probe: impl FnMut(ProbeCounts) + Send,
+    ) -> Result<Confirmed, Failure> {
+        if !(1..=PAIRS_BOUND).contains(&request.pairs_max) {
+            return Err(Failure::input(format!(
+                "{} pairs of samples cannot be taken. Give 1 to {PAIRS_BOUND}; 32 settle nearly \
+                 every flip.",
+                request.pairs_max
+            )));
+        }
+        let table = self.table(request.b, Some(request.a)).await?;
+        let (a, b) = (
+            self.store().run(request.a).await?,
+            self.store().run(request.b).await?,
+        );
+        one_model(&a, &b)?;
+        let mut open: Vec<Open> = table
+            .flipped()
+            .map(|(entry, before, now, _)| Open {
+                subject: Subject::new(&entry.case, &entry.fingerprint, None),
+                before: said(before),
+                after: said(now),
+                pairs: Vec::new(),
+                found: walk([]),
+            })
+            .collect();
+        let both = Both {
+            policies: [self.policy_of(&a).await?, self.policy_of(&b).await?],
+            settings: [a.settings.clone(), b.settings.clone()],
+            keep_order: request.keep_order,
+        };
+        let mut counts = ProbeCounts::default();
+        if both.differ_in_form_alone() {
+            for flip in &mut open {
+                flip.found = Evidence::of_form();
+            }
+        } else if !open.is_empty() {
+            let mut prober = self.prober(&b, &mut on_probe).await?;
+            let mut done = 0;
+            while done < request.pairs_max && open.iter().any(Open::is_undecided) {
+                let next = (done + BATCH).min(request.pairs_max);
+                for seed in done..next {
+                    both.sample(&mut prober, u64::from(seed), &mut open).await?;
+                }
+                for flip in &mut open {
+                    flip.found = match flip.is_undecided() {
+                        true => walk(flip.pairs.iter().copied()),
+                        false => flip.found,
+                    };
+                }
+                done = next;
+            }
+            counts = prober.counts;
+        }
+        self.keep(&a, &b, &open).await?;
+        let count = |certainty| {
+            let found = open.iter().filter(|flip| flip.found.certainty == certainty);
+            found.count() as u32
+        };
+        Ok(Confirmed {
+            flips: open.len() as u32,
+            real: count(Certainty::Real),
+            noise: count(Certainty::Noise),
+            undecided: count(Certainty::Undecided),
+            effort: counts,
+        })
+    }
+
+    /// Remembers what is not known yet.
+    async fn keep(&self, a: &Run, b: &Run, flips: &[Open]) -> Result<(), Failure> {
+        let sides = sides(a, b);
+        let known = self.store().confirmations(&sides).await?;
+        let news: Vec<(String, Evidence)> = flips
+            .iter()
+            .map(|flip| (flip.subject.fingerprint.clone(), flip.found))
+            .filter(|(fingerprint, found)| known.get(fingerprint) != Some(found))
+            .collect();
+        if news.is_empty() {
+            return Ok(());
+        }
+        Ok(self
+            .store()
+            .add_confirmations(&sides, &news, now_ms())
+            .await?)
+    }
+}
+
+impl Both {
+    fn differ_in_form_alone(&self) -> bool {
+        let [before, after] = &self.policies;
+        !self.keep_order && self.settings[0] == self.settings[1] && form::same(before, after)
+    }
+
+    /// One pair more for every flip that is open.
+    async fn sample(
+        &self,
+        prober: &mut Prober<'_>,
+        seed: u64,
+        open: &mut [Open],
+    ) -> Result<(), Failure> {
+        let order = if self.keep_order { 0 } else { seed };
+        let (before, after) = form::pair(&self.policies[0], &self.policies[1], order);
+        let subjects: Vec<Subject> = open
+            .iter()
+            .filter(|flip| flip.is_undecided())
+            .map(|flip| flip.subject.clone())
+            .collect();
+        let subjects: Vec<&Subject> = subjects.iter().collect();
+        let mut sides: Vec<Vec<Probe>> = Vec::with_capacity(2);
+        for (policy, settings) in [before, after].iter().zip(&self.settings) {
+            let settings = Settings {
+                sampling: Sampling::Seeded {
+                    seed,
+                    temperature: TEMPERATURE,
+                    top_p: TOP_P,
+                },
+                ..settings.clone()
+            };
+            sides.push(prober.ask(policy, &settings, &subjects).await?);
+        }
+        let pairs = sides[0].iter().zip(&sides[1]);
+        for (flip, (before, after)) in open
+            .iter_mut()
+            .filter(|flip| flip.is_undecided())
+            .zip(pairs)
+        {
+            let is = |probe: &Probe, said: &Said| probe.verdict == said.0 && probe.label == said.1;
+            flip.pairs.push(Pair {
+                before_same: is(before, &flip.before),
+                after_same: is(after, &flip.after),
+            });
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn one_model(a: &Run, b: &Run) -> Result<(), Failure> {
+    if a.model.digest == b.model.digest {
+        return Ok(());
+    }
+    Err(Failure::input(format!(
+        "Runs {} and {} were judged by different models ({} and {}), so that the edit is not \
+         the only difference. Compare runs by one model.",
+        a.run.0, b.run.0, a.model.name, b.model.name
+    )))
+}

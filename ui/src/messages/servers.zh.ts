@@ -1,0 +1,35 @@
+// Models on servers: the dialog that finds, adds and configures them, in Chinese.
+
+import type { servers as english } from './servers.en';
+
+export const servers: typeof english = {
+  serverAddress: '地址',
+  serverFind: '查找模型',
+  serverFound: '找到的模型',
+  serverFoundNone: '服务器没有列出任何模型。',
+  serverAdd: '添加',
+  serverAdded: (model) => `${model} 已加入模型菜单。`,
+  serverTest: '测试',
+  serverAnswered: (who, ms) => `${who} 在 ${ms} 毫秒内作答。`,
+  serverRepeats: '它保证对同一问题给出同一回答。',
+  serverNoRepeats: '它不保证两次回答相同，翻转在重复确认之前均为未定。',
+  serverOptions: '请求方式…',
+  serverOptionsLong: (model) => `${model} 的请求方式`,
+  serverApi: '接口',
+  serverApiChat: 'Chat completions（对话补全）',
+  serverApiResponses: 'Responses（响应）',
+  serverApiRaw: '原始补全，使用我们自己的 harmony 提示',
+  serverConcurrency: '同时进行的请求数',
+  serverPriceIn: '每百万读取词元的价格',
+  serverPriceOut: '每百万写出词元的价格',
+  serverCurrency: '货币',
+  serverOptionsSave: '保存',
+  serverOptionsSaved: (model) => `自下次运行起按此方式请求 ${model}。`,
+  serverRemove: '移除',
+  serverRemoveLong: (model) => `移除 ${model}`,
+  serverRemoved: '服务器已移除，其运行仍保留在历史中。',
+  serverKey: '密钥',
+  serverKeyHint: '保存在系统钥匙串中，绝不写入工作区。',
+  serverKeyStore: '保存密钥',
+  serverKeyRemove: '移除密钥',
+};
