@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Draws docs/images/{workbench,release}-{dark,light}.png from the real window.
+# Draws docs/images/{workbench,compare,coverage,history,release}-{dark,light}.png from the real window.
 set -euo pipefail
 . "$(dirname "$0")/setup.sh"
 install_packages "${packages_window[@]}" "${packages_test[@]}"

@@ -72,7 +72,7 @@ if wanted window; then
   window_build() { cargo build --locked --workspace --bins --quiet; }
   window_test() {
     (cd tests/e2e && TOUCHSTONE_BINARY="$(target_folder)/debug/touchstone-desktop" \
-      under_display node --test --test-concurrency=1 workbench.test.mjs release.test.mjs)
+      under_display node --test --test-concurrency=1 workbench.test.mjs screens.test.mjs release.test.mjs)
   }
   check "window build" window_build
   check "window, end to end" window_test

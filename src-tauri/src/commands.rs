@@ -3,6 +3,7 @@
 
 mod bundles;
 mod models;
+mod screens;
 mod servers;
 
 use crate::host::Host;
@@ -58,6 +59,12 @@ pub fn handler<R: Runtime>() -> impl Fn(Invoke<R>) -> bool + Send + Sync + 'stat
         servers::decide_host,
         import_preview,
         import_suite,
+        screens::compare,
+        screens::coverage,
+        screens::statistics,
+        screens::search,
+        screens::export_csv,
+        screens::export_svg,
         models::models,
         models::model_info,
         models::fetch_model,

@@ -30,7 +30,7 @@ describe('a release', { timeout: 600_000 }, () => {
   test('the screen says which gate is not met', async () => {
     await openPolicy(window, 'tobacco');
     await finished(window);
-    await window.chord(Key.Control, '2');
+    await window.chord(Key.Control, '5');
     await window.find('[data-testid=gate][data-metric=cases_per_label][data-state=failed]');
     await window.find('[data-testid=gate][data-metric=recall][data-state=passed]');
     assert.match(await status(window), /1 of 2 gates not met/);
@@ -48,7 +48,7 @@ describe('a release', { timeout: 600_000 }, () => {
     const shown = Number(await window.attribute('[data-testid=filter-all]', 'data-count'));
     assert.ok(shown > 0 && shown < 61, `${shown} cases`);
     await window.click('[data-testid=filter-only]');
-    await window.chord(Key.Control, '2');
+    await window.chord(Key.Control, '5');
   });
 
   test('once the gates are met it is signed off and released', async () => {
@@ -98,7 +98,7 @@ describe('a release', { timeout: 600_000 }, () => {
     window = await workspace.open();
     await openPolicy(window, 'tobacco');
     await finished(window);
-    await window.chord(Key.Control, '2');
+    await window.chord(Key.Control, '5');
     const release = await window.text('[data-testid=release][data-version="1"]');
     assert.match(release, /Mara/);
   });

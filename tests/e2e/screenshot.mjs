@@ -1,5 +1,5 @@
-// Pictures of the real window for the docs: the workbench after an edit and the release
-// screen, in the dark and in the light. TOUCHSTONE_SCREENSHOTS names the folder.
+// Pictures of the real window for the docs: the workbench after an edit, the runs compared,
+// the coverage, the history, and the release screen, in the dark and in the light. TOUCHSTONE_SCREENSHOTS names the folder.
 
 import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -32,10 +32,23 @@ try {
   await window.clickSeen('[data-testid=case-row]:not([data-flip=""])');
   await window.find('[data-testid=trace-diff]');
   await pictures('workbench');
+  await window.chord(Key.Control, '2');
+  await window.find('[data-testid=compare-flip]');
+  await pictures('compare');
+  await window.chord(Key.Control, '3');
+  await window.find('[data-testid=heat-map]');
+  await window.click('[data-testid=order-clause]');
+  await pictures('coverage');
+  await window.chord(Key.Control, '4');
+  await window.find('[data-testid=curves] svg');
+  await window.type('[data-testid=search-text]', 'sale');
+  await window.find('[data-testid=search-count]');
+  await pictures('history');
+  await window.chord(Key.Control, '1');
   await cp(join(root, 'touchstone.toml'), workspace.file('touchstone.toml'));
   await openPolicy(window, 'tobacco');
   await finished(window);
-  await window.chord(Key.Control, '2');
+  await window.chord(Key.Control, '5');
   await window.find('[data-testid=gate]');
   await pictures('release');
 } finally {

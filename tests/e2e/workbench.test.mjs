@@ -92,7 +92,7 @@ describe('the loop', { timeout: 600_000 }, () => {
     await window.click('[data-testid=filter-flipped]');
     await window.clickSeen(`[data-testid=case-row][data-case="${opened}"]`);
     await until('the same trace', async () => (await window.text('[data-testid=trace]')) === trace);
-    await window.click('[data-testid=history-open]');
+    await window.chord(Key.Control, 'h');
     await until('both runs in the history', async () => {
       return (await window.all('[data-testid=history-run]')).length >= 2;
     });

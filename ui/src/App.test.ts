@@ -40,7 +40,7 @@ it('has every element that the end-to-end test looks for', async () => {
     'trace',
     'run-progress',
     'baseline-picker',
-    'history-open',
+    'screen-history',
     'status-saved',
     'model-chip',
     'flips-count',

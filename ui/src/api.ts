@@ -7,6 +7,12 @@ import type {
   ImportedBundle,
   VerifyRequest,
   BundleProgress,
+  CompareView,
+  CoverageView,
+  CsvTable,
+  GroupBy,
+  SearchResult,
+  Statistics,
   BundleReport,
   EvaluateRequest,
   Exported,
@@ -173,3 +179,19 @@ export const verifyModel = (id: string, onProgress: (step: ModelProgress) => voi
 export const speedTest = (id: string) => invoke<SpeedView>('speed_test', { id });
 
 export const cancelModelTask = () => invoke<void>('cancel_model_task');
+
+export const compare = (a: RunId, b: RunId) => invoke<CompareView>('compare', { a, b });
+
+export const coverage = (run: RunId) => invoke<CoverageView>('coverage', { run });
+
+export const statistics = (runs: RunId[], by: GroupBy | null) =>
+  invoke<Statistics>('statistics', { runs, by });
+
+/** Through the traces of one policy, or of all. */
+export const search = (text: string, policy: string | null) =>
+  invoke<SearchResult>('search', { text, policy });
+
+/** Both say where the file lies. */
+export const exportCsv = (of: CsvTable, out: string) => invoke<string>('export_csv', { of, out });
+
+export const exportSvg = (svg: string, out: string) => invoke<string>('export_svg', { svg, out });

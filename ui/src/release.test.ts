@@ -91,7 +91,7 @@ it('signs off and releases, and keeps what was written meanwhile', async () => {
 
   await fireEvent.keyDown(window, { key: '1', ctrlKey: true });
   expect(studio.screen).toBe('workbench');
-  await fireEvent.keyDown(window, { key: '2', ctrlKey: true });
+  await fireEvent.keyDown(window, { key: '5', ctrlKey: true });
   expect((await screen.findByTestId<HTMLTextAreaElement>('change-log')).value).toBe(
     'Museums may show pipes.',
   );

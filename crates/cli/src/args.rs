@@ -3,6 +3,7 @@
 mod bundle;
 mod insight;
 mod model;
+mod search;
 mod server;
 
 pub use bundle::{
@@ -16,6 +17,7 @@ pub use model::{
     BenchArgs, BenchCommand, BenchCommon, DecodeArgs, FetchArgs, InfoArgs, LikeArg, ModelArgs,
     ModelCommand, PrefillArgs, RerunArgs, SynthArgs, VerifyArgs,
 };
+pub use search::SearchArgs;
 pub use server::{AddServerArgs, HostArgs, KeyArgs, ReachServerArgs, ServerArgs, ServerCommand};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -65,6 +67,8 @@ pub enum Command {
     Coverage(CoverageArgs),
     /// Make a suite of a CSV, TSV, JSON, JSON Lines or XLSX file (gzipped or not)
     Import(ImportArgs),
+    /// Search through all traces and answers
+    Search(SearchArgs),
     /// List the runs so far
     Runs(RunsArgs),
     /// Show or choose the run that a policy's runs are compared with
@@ -366,6 +370,9 @@ pub struct RunsArgs {
     /// Only this policy's runs
     #[arg(long, value_name = "POLICY")]
     pub policy: Option<String>,
+    /// Print CSV, oldest run first, on standard output
+    #[arg(long, requires = "policy", conflicts_with = "json")]
+    pub csv: bool,
     #[command(flatten)]
     pub place: Place,
 }

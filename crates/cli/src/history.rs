@@ -4,7 +4,7 @@
 use crate::args::{BaselineArgs, ModelsArgs, RepairArgs, RestoreArgs, RunsArgs};
 use crate::{input, json, place, table};
 use domain::run::RunId;
-use studio::view::{Failure, RunSummary};
+use studio::view::{CsvTable, Failure, RunSummary};
 use studio::{BadDatabase, Options, Studio};
 
 pub async fn runs(args: RunsArgs) -> Result<(), Failure> {
@@ -20,6 +20,9 @@ pub async fn runs(args: RunsArgs) -> Result<(), Failure> {
     if let (Some(wanted), true) = (&args.policy, names.is_empty()) {
         return Err(input(format!("The workspace has no policy {wanted}.")));
     }
+    if let (true, Some(policy)) = (args.csv, args.policy) {
+        return print_csv(studio, &CsvTable::Runs { policy }).await;
+    }
     let mut runs: Vec<RunSummary> = Vec::new();
     for name in names {
         runs.extend(studio.runs(&name).await?);
@@ -31,6 +34,14 @@ pub async fn runs(args: RunsArgs) -> Result<(), Failure> {
     } else {
         print!("{}", table::runs(&runs));
     }
+    Ok(())
+}
+
+/// Prints a table as CSV, and closes the studio.
+pub async fn print_csv(studio: Studio, of: &CsvTable) -> Result<(), Failure> {
+    let csv = studio.csv(of).await;
+    studio.close().await;
+    print!("{}", csv?);
     Ok(())
 }
 

@@ -2,10 +2,11 @@
 //! rests on, and what a suite reaches.
 
 use crate::args::{AblateArgs, AskingArgs, AttributeArgs, CoverageArgs, DiffArgs, Place};
+use crate::history::print_csv;
 use crate::{json, place, progress, table};
 use domain::run::RunId;
 use studio::Studio;
-use studio::view::{ConfirmRequest, Failure, ProbeCounts};
+use studio::view::{ConfirmRequest, CsvTable, Failure, ProbeCounts};
 
 pub async fn diff(args: DiffArgs) -> Result<(), Failure> {
     let studio = open(&args.place, &args.asking).await?;
@@ -24,6 +25,16 @@ async fn compared(studio: &Studio, args: &DiffArgs) -> Result<String, Failure> {
             ..ConfirmRequest::new(a, b)
         };
         asking(studio, |on_probe| studio.confirm(request, on_probe)).await?;
+    }
+    if let Some(case) = &args.case {
+        let trace = studio.trace(b, case, Some(a)).await?;
+        return Ok(match args.place.json {
+            true => json::line(&trace) + "\n",
+            false => table::traces(&trace, table::Style::of_stdout()),
+        });
+    }
+    if args.csv {
+        return studio.csv(&CsvTable::Flips { a, b }).await;
     }
     let comparison = studio.compare_within(a, b, args.margin).await?;
     let attribution = match args.attribute {
@@ -73,6 +84,9 @@ pub async fn ablate(args: AblateArgs) -> Result<(), Failure> {
 pub async fn coverage(args: CoverageArgs) -> Result<(), Failure> {
     let studio = open(&args.place, &args.asking).await?;
     let run = RunId(args.run);
+    if args.csv {
+        return print_csv(studio, &CsvTable::Coverage { run }).await;
+    }
     let coverage = match args.ablate {
         true => asking(&studio, |on_probe| studio.coverage_ablated(run, on_probe)).await,
         false => studio.coverage(run).await,

@@ -21,6 +21,7 @@ mod progress;
 mod release;
 mod report;
 mod run;
+mod search;
 mod serve;
 mod server;
 mod stats;
@@ -88,6 +89,7 @@ async fn answer(command: Command) -> Result<Ending, Failure> {
         Command::Stats(args) => stats::stats(args).await?,
         Command::Coverage(args) => insight::coverage(args).await?,
         Command::Import(args) => import::import(args)?,
+        Command::Search(args) => search::search(args).await?,
         Command::Runs(args) => history::runs(args).await?,
         Command::Baseline(args) => history::baseline(args).await?,
         Command::Restore(args) => history::restore(args).await?,

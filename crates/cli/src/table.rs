@@ -408,7 +408,7 @@ fn effort_word(effort: Effort) -> &'static str {
     }
 }
 
-fn verdict_word(verdict: Verdict) -> &'static str {
+pub fn verdict_word(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Violates => "violates",
         Verdict::Safe => "safe",
@@ -447,7 +447,7 @@ fn columns(text: &str) -> usize {
 }
 
 mod statistics;
-pub use statistics::{coverage, statistics};
+pub use statistics::{coverage, statistics, traces};
 
 #[cfg(test)]
 mod tests;

@@ -207,6 +207,51 @@ fn runs_of_one_revision_are_repeats_and_diff_tells_of_regressions() {
     assert!(wrong.contains("Compare them with diff"), "{wrong}");
 }
 
+/// What was answered is found again, and two runs are compared case by case, as tables.
+#[test]
+fn traces_are_searched_and_tables_leave_as_csv() {
+    let folder = workspace();
+    let run = || json(&folder, &["run", "--policy", "ads", "--json"]);
+    let first = run();
+    let trace = first["outcomes"][0]["trace"].as_str().unwrap();
+    let word = trace
+        .split(|c: char| !c.is_alphanumeric())
+        .find(|word| word.len() >= 4)
+        .unwrap();
+    let found = json(&folder, &["search", word, "--json"]);
+    assert_eq!(keys(&found), ["hits", "more"]);
+    let mut hits = found["hits"].as_array().unwrap().iter();
+    assert!(hits.any(|hit| hit["case"] == "a" && hit["run"] == first["run"]));
+    let shown = stdout(&touchstone(&folder, &["search", word]));
+    assert!(shown.contains("ads · run 1 · a"), "{shown}");
+    let none = stdout(&touchstone(&folder, &["search", "no such words at all"]));
+    assert_eq!(none, "No trace says that.\n");
+    assert!(refusal(&folder, &["search", " "]).contains("nothing to look for"));
+
+    let edited = POLICY.replace("Promotes", "Praises");
+    write(&folder, "policies/ads.md", edited.as_bytes());
+    run();
+    let diff = json(&folder, &["diff", "1", "2", "--json"]);
+    assert_eq!(diff["overlap"]["both"], 4);
+    assert_eq!(diff["hunks"][0]["clauses"], serde_json::json!(["T2"]));
+    let expected = |side: &str| {
+        let counts = diff[side]["violates"].as_array().unwrap().iter();
+        counts.map(|count| count.as_u64().unwrap()).sum::<u64>()
+    };
+    assert_eq!((expected("confusion_a"), expected("confusion_b")), (2, 2));
+    let flips = stdout(&touchstone(&folder, &["diff", "1", "2", "--csv"]));
+    assert_eq!(
+        flips.lines().count(),
+        1 + diff["flips"].as_array().unwrap().len()
+    );
+    let words = stdout(&touchstone(&folder, &["diff", "1", "2", "--case", "a"]));
+    assert!(words.starts_with("a: ") && words.contains(" → "), "{words}");
+    let runs = stdout(&touchstone(&folder, &["runs", "--policy", "ads", "--csv"]));
+    assert_eq!(runs.lines().count(), 3);
+    let cells = stdout(&touchstone(&folder, &["coverage", "1", "--csv"]));
+    assert!(cells.starts_with("clause,case,verdict"), "{cells}");
+}
+
 /// What the model makes of the edit is not asserted; that both documents tell of the same
 /// flips is, and that nothing is asked twice.
 #[test]

@@ -56,6 +56,34 @@ pub struct Conflict {
     pub safe_cases: Vec<String>,
 }
 
+/// How far the cases reach a clause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum Standing {
+    /// No trace and no answer names it.
+    Uncovered,
+    /// It is named, and no answer rests on it.
+    Named,
+    /// Answers rest on it, all cases that name it with one verdict.
+    OneSided,
+    /// Answers rest on it, and cases of both verdicts name it.
+    BothPolarities,
+}
+
+impl Standing {
+    /// From the cases that name a clause, those of them whose answer rests on it, and the
+    /// verdicts of the first.
+    pub fn of(named: u32, answered: u32, violates: u32, safe: u32) -> Standing {
+        match (named, answered) {
+            (0, _) => Standing::Uncovered,
+            (_, 0) => Standing::Named,
+            _ if violates > 0 && safe > 0 => Standing::BothPolarities,
+            _ => Standing::OneSided,
+        }
+    }
+}
+
 /// A clause over all cases.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
@@ -75,6 +103,7 @@ pub struct ClauseCoverage {
     pub wrong: u32,
     pub both_polarities: bool,
     pub covered: bool,
+    pub standing: Standing,
     /// Cases whose verdict is another without it; absent where that was not found out.
     pub decisive: Option<u32>,
     /// It decides no case, cited or not; absent where that was not found out.
@@ -163,6 +192,7 @@ pub fn coverage<'a>(clauses: &[Clause], seen: impl IntoIterator<Item = Seen<'a>>
             figure.dead = Some(decisive == 0);
         }
         figure.both_polarities = figure.violates > 0 && figure.safe > 0;
+        figure.standing = Standing::of(figure.cited, figure.answered, figure.violates, figure.safe);
     }
     let named = |(text, cases): (String, BTreeSet<&str>)| Invented {
         text,
@@ -204,6 +234,7 @@ fn untouched(clause: &Clause) -> ClauseCoverage {
         decisive: None,
         dead: None,
         covered: false,
+        standing: Standing::Uncovered,
     }
 }
 
@@ -310,6 +341,16 @@ mod tests {
         assert_eq!((t1.near_misses, t1.wrong, t1.both_polarities), (1, 1, true));
         assert_eq!((t2.cited, t2.covered), (0, false));
         assert_eq!((t3.cited, t3.covered, t3.both_polarities), (1, true, false));
+        let standings = [t1, t2, t3].map(|clause| clause.standing);
+        assert_eq!(
+            standings,
+            [
+                Standing::BothPolarities,
+                Standing::Uncovered,
+                Standing::Named
+            ]
+        );
+        assert_eq!(Standing::of(2, 1, 2, 0), Standing::OneSided);
         assert_eq!(found.cells.len(), 3);
         assert!(
             found

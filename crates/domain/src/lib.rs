@@ -15,10 +15,12 @@ pub mod edit;
 pub mod flip;
 pub mod form;
 pub mod gate;
+pub mod hunk;
 pub mod outlook;
 pub mod policy;
 pub mod prompt;
 pub mod run;
+pub mod search;
 pub mod stats;
 pub mod verdict;
 

@@ -17,6 +17,7 @@ mod releases;
 mod revisions;
 mod run_cases;
 mod runs;
+mod search;
 mod servers;
 mod sign_offs;
 
@@ -32,5 +33,6 @@ pub use releases::Release;
 pub use revisions::Revision;
 pub use run_cases::{JudgedCount, RunCase};
 pub use runs::{Identity, NewRun, Run, RunState};
+pub use search::Found;
 pub use servers::ServerEntry;
 pub use sign_offs::SignOff;

@@ -11,6 +11,7 @@ use crate::view::{
 use domain::case::{Case, excerpt};
 use domain::certainty::Evidence;
 use domain::citation;
+use domain::coverage::{NEAR_MARGIN, Standing};
 use domain::flip::{Certainty, Flip, FlipKind, Metrics, flip, mcnemar_p, metrics};
 use domain::policy::Clause;
 use domain::run::{Judged, Outcome, Settings};
@@ -163,7 +164,7 @@ impl Table {
     }
 
     /// The cases judged in both runs: what is expected, before, now.
-    fn pairs(&self) -> impl Iterator<Item = (&Case, &Outcome, &Outcome)> {
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&Case, &Outcome, &Outcome)> {
         self.entries.iter().filter_map(|entry| {
             let now = entry.outcome.as_ref()?;
             Some((&entry.case, self.before(entry)?, now))
@@ -228,32 +229,48 @@ impl Table {
     }
 
     fn clause_figures(&self) -> Vec<ClauseFigures> {
-        let mut figures: Vec<ClauseFigures> = self
+        let positions: HashMap<String, usize> = self
             .clauses
             .iter()
-            .map(|clause| ClauseFigures {
-                clause: clause.id.clone(),
-                cited: 0,
-                deciding: 0,
-                failing: 0,
-            })
+            .enumerate()
+            .map(|(at, clause)| (clause.id.to_lowercase(), at))
             .collect();
+        let mut tallies = vec![Tally::default(); self.clauses.len()];
         for entry in &self.entries {
             let Some(outcome) = &entry.outcome else {
                 continue;
             };
             let wrong = outcome.correct(entry.case.expected) == Some(false);
-            for figure in &mut figures {
-                let decides = outcome
-                    .rules
-                    .iter()
-                    .any(|rule| rule.eq_ignore_ascii_case(&figure.clause));
-                figure.cited += u32::from(entry.cited.contains(&figure.clause));
-                figure.deciding += u32::from(decides);
-                figure.failing += u32::from(decides && wrong);
+            let near = outcome
+                .margin
+                .is_some_and(|margin| margin.abs() < NEAR_MARGIN);
+            let at = |id: &String| positions.get(&id.to_lowercase()).copied();
+            let cited: BTreeSet<usize> = entry.cited.iter().filter_map(at).collect();
+            let deciding: BTreeSet<usize> = outcome.rules.iter().filter_map(at).collect();
+            for at in &cited {
+                tallies[*at].cited += 1;
+            }
+            for at in &deciding {
+                tallies[*at].deciding += 1;
+                tallies[*at].failing += u32::from(wrong);
+            }
+            for at in cited.union(&deciding) {
+                let tally = &mut tallies[*at];
+                tally.named += 1;
+                tally.near += u32::from(near);
+                tally.violates += u32::from(outcome.verdict == Verdict::Violates);
+                tally.safe += u32::from(outcome.verdict == Verdict::Safe);
             }
         }
-        figures
+        let figures = |(clause, tally): (&Clause, Tally)| ClauseFigures {
+            clause: clause.id.clone(),
+            cited: tally.cited,
+            deciding: tally.deciding,
+            failing: tally.failing,
+            near_misses: tally.near,
+            standing: Standing::of(tally.named, tally.deciding, tally.violates, tally.safe),
+        };
+        self.clauses.iter().zip(tallies).map(figures).collect()
     }
 
     pub(crate) fn flips(&self) -> Vec<Flip> {
@@ -318,6 +335,18 @@ impl Table {
             (Certainty::Undecided, None)
         }
     }
+}
+
+/// Counts of one clause.
+#[derive(Debug, Clone, Copy, Default)]
+struct Tally {
+    cited: u32,
+    deciding: u32,
+    failing: u32,
+    named: u32,
+    near: u32,
+    violates: u32,
+    safe: u32,
 }
 
 pub(crate) fn summary(run: &Run, metrics: Metrics, is_baseline: bool) -> RunSummary {

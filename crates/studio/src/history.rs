@@ -5,6 +5,7 @@
 //! itself: its view has no baseline then.
 
 use crate::compare::{Base, Entry, Table, summary};
+use crate::screens::{confusion, edited_hunks, estimates_of, overlap};
 use crate::studio::{Record, RecordedCase, Studio, now_ms};
 use crate::view::{
     BaselineTrace, Comparison, Failure, ProbeCounts, RunSummary, RunView, TraceView, Usage,
@@ -199,6 +200,12 @@ impl Studio {
             measures: paired::differences(&stats_pairs, Plan::default()),
             no_regression: paired::no_regression(&stats_pairs, margin),
             policy_diff: diff::unified(&before_text, &now_text, &names[0], &names[1]),
+            estimates_a: estimates_of(&stats_pairs, |pair| pair.0),
+            estimates_b: estimates_of(&stats_pairs, |pair| pair.1),
+            confusion_a: confusion(&stats_pairs, |pair| pair.0),
+            confusion_b: confusion(&stats_pairs, |pair| pair.1),
+            overlap: overlap(&table),
+            hunks: edited_hunks(&table, &before_text, &now_text),
         })
     }
 

@@ -7,6 +7,7 @@ mod bundle;
 mod checkpoint;
 mod insight;
 mod release;
+mod screens;
 mod server;
 
 pub use checkpoint::{
@@ -15,6 +16,7 @@ pub use checkpoint::{
 };
 
 use domain::case::Case;
+use domain::coverage::Standing;
 use domain::diff::{ChangedLines, DiffPart};
 use domain::flip::{Certainty, Flip, FlipKind, Metrics, Rate};
 use domain::outlook::FlipsLeft;
@@ -39,6 +41,10 @@ pub use insight::{
 };
 pub use release::{
     Block, FormatState, FormattedFile, GateReport, Release, ReleaseView, SignOff, SignOffRequest,
+};
+pub use screens::{
+    CompareView, Confusion, CoverageCase, CoverageMark, CoverageView, CsvTable, EditedHunk,
+    Overlap, SearchHit, SearchResult,
 };
 pub use server::{FoundModel, HostView, ServerCheck, ServerOptions, ServerView, Usage};
 
@@ -370,6 +376,9 @@ pub struct ClauseFigures {
     pub deciding: u32,
     /// Wrong verdicts that name this clause as the deciding rule.
     pub failing: u32,
+    /// Cases that name it and whose verdict was nearly the other.
+    pub near_misses: u32,
+    pub standing: Standing,
 }
 
 /// One line of the cases table.
@@ -449,6 +458,15 @@ pub struct Comparison {
     pub no_regression: Vec<NoRegression>,
     /// Unified difference of the two policy files; empty where they are the same.
     pub policy_diff: String,
+    /// Each run's measures over the cases judged in both, with their own intervals.
+    pub estimates_a: Vec<Estimate>,
+    pub estimates_b: Vec<Estimate>,
+    /// Over the cases judged in both, by what the second run's suite expects.
+    pub confusion_a: Confusion,
+    pub confusion_b: Confusion,
+    pub overlap: Overlap,
+    /// The same difference in hunks, each with the flips that name its clauses.
+    pub hunks: Vec<EditedHunk>,
 }
 
 /// What `touchstone stats` prints.

@@ -1,10 +1,11 @@
-// The gutter beside clauses: how many traces cite each, how many cases it decides,
-// and how many of those wrongly. Hovering explains; a click shows the cases.
+// The gutter beside clauses: how many traces cite each, how many cases it decides, how
+// many of those wrongly, and below, whether with one verdict or both. Hovering explains;
+// a click shows the cases.
 
 import { StateEffect, StateField, type EditorState, type Extension } from '@codemirror/state';
 import { gutter, GutterMarker, type EditorView } from '@codemirror/view';
 import { i18n } from '../messages/index.svelte';
-import type { ClauseFigures } from '../lib/types';
+import type { ClauseFigures, Standing } from '../lib/types';
 import { clauseField, setClauses } from './clauses';
 
 export const setFigures = StateEffect.define<readonly ClauseFigures[] | null>();
@@ -38,6 +39,14 @@ function explain(figures: ClauseFigures | undefined): string {
   if (!figures || figures.cited + figures.deciding === 0) return m.clauseUnused;
   const parts = [m.clauseCited(figures.cited), m.clauseDeciding(figures.deciding)];
   if (figures.failing > 0) parts.push(m.clauseFailing(figures.failing));
+  if (figures.near_misses > 0) parts.push(m.nearMisses(figures.near_misses));
+  const standings = {
+    uncovered: m.standingUncovered,
+    named: m.standingNamed,
+    one_sided: m.standingOneSided,
+    both_polarities: m.standingBoth,
+  };
+  parts.push(standings[figures.standing]);
   return parts.join('\n');
 }
 
@@ -45,12 +54,14 @@ class ClauseMarker extends GutterMarker {
   readonly id: string;
   readonly badge: Badge;
   readonly tip: string;
+  readonly standing: Standing;
 
-  constructor(id: string, badge: Badge, tip: string) {
+  constructor(id: string, badge: Badge, tip: string, standing: Standing) {
     super();
     this.id = id;
     this.badge = badge;
     this.tip = tip;
+    this.standing = standing;
   }
 
   override eq(other: GutterMarker): boolean {
@@ -63,6 +74,7 @@ class ClauseMarker extends GutterMarker {
     badge.className = `cm-clause-badge cm-clause-${tone}${deciding ? ' cm-clause-deciding' : ''}`;
     badge.textContent = tone === 'failing' ? `${count}×` : tone === 'cited' ? String(count) : '·';
     badge.dataset.clause = this.id;
+    badge.dataset.standing = this.standing;
     badge.dataset.tip = `${this.id}: ${this.tip}\n${i18n.m.clauseShow}`;
     badge.setAttribute('role', 'img');
     badge.setAttribute('aria-label', `${this.id}: ${this.tip.replaceAll('\n', ', ')}`);
@@ -81,7 +93,7 @@ export function clauseGutter(onOpen: (clause: string) => void): Extension {
     const id = clauseAt(view.state, lineFrom);
     if (id === null || figures === null) return null;
     const entry = figures.get(id);
-    return new ClauseMarker(id, badgeOf(entry), explain(entry));
+    return new ClauseMarker(id, badgeOf(entry), explain(entry), entry?.standing ?? 'uncovered');
   };
   return [
     figuresField,

@@ -47,6 +47,8 @@ describe('the badge of a clause', () => {
     cited,
     deciding,
     failing,
+    near_misses: 0,
+    standing: 'one_sided' as const,
   });
 
   it.each([

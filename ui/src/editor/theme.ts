@@ -72,6 +72,20 @@ const look = EditorView.theme({
   '.cm-clause-deciding': { backgroundColor: 'var(--cite-bg)', boxShadow: 'none' },
   '.cm-clause-failing': { color: 'var(--bad)', backgroundColor: 'var(--bad-bg)' },
   '.cm-clause-unused': { color: 'var(--faint)', boxShadow: 'inset 0 0 0 1px var(--line)' },
+  // A line below the badge: half for one verdict, whole for both.
+  '.cm-clause-badge[data-standing=one_sided]::before, .cm-clause-badge[data-standing=both_polarities]::before':
+    {
+      content: '""',
+      position: 'absolute',
+      insetInlineStart: '2px',
+      bottom: '-3px',
+      width: 'calc(50% - 2px)',
+      height: '2px',
+      borderRadius: '1px',
+      backgroundColor: 'currentColor',
+      opacity: '0.55',
+    },
+  '.cm-clause-badge[data-standing=both_polarities]::before': { width: 'calc(100% - 4px)' },
   '.cm-clause-badge:hover::after': {
     content: 'attr(data-tip)',
     position: 'absolute',

@@ -1,5 +1,4 @@
 // The types that cross between Rust and the window, generated from Rust into ../types.
-
 export type { BaselineTrace } from '../types/BaselineTrace';
 export type { Before } from '../types/Before';
 export type { Block } from '../types/Block';
@@ -104,6 +103,29 @@ export type { Verdict } from '../types/Verdict';
 export type { VerifiedView } from '../types/VerifiedView';
 export type { WorkspaceEvent } from '../types/WorkspaceEvent';
 export type { WorkspaceView } from '../types/WorkspaceView';
+export type { CompareView } from '../types/CompareView';
+export type { Confusion } from '../types/Confusion';
+export type { CoverageCase } from '../types/CoverageCase';
+export type { CoverageMark } from '../types/CoverageMark';
+export type { CoverageView } from '../types/CoverageView';
+export type { CsvTable } from '../types/CsvTable';
+export type { EditedHunk } from '../types/EditedHunk';
+export type { DiffHunk } from '../types/DiffHunk';
+export type { DiffHunkLine } from '../types/DiffHunkLine';
+export type { Overlap } from '../types/Overlap';
+export type { SearchHit } from '../types/SearchHit';
+export type { SearchResult } from '../types/SearchResult';
+export type { PassagePart } from '../types/PassagePart';
+export type { Standing } from '../types/Standing';
+export type { ClauseCoverage } from '../types/ClauseCoverage';
+export type { Invented } from '../types/Invented';
+export type { Statistics } from '../types/Statistics';
+export type { GroupBy } from '../types/GroupBy';
+export type { Group } from '../types/Group';
+export type { Measure } from '../types/Measure';
+export type { Difference } from '../types/Difference';
+export type { NoRegression } from '../types/NoRegression';
+export type { PolicyStatistics } from '../types/PolicyStatistics';
 // Bundles, checked and imported.
 export type { Divergence } from '../types/Divergence';
 export type { ImportRequest as BundleImportRequest } from '../types/ImportRequest';

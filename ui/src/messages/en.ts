@@ -1,10 +1,9 @@
-// English: the reference catalogue. Every other language has the same keys and the
-// same parameters, which the compiler checks.
+// English: the reference. Other languages have its keys and parameters; the compiler checks.
 
 import { bundlesEn } from './bundles.en';
+import { many } from './plural';
+import { screens } from './screens.en';
 import { servers } from './servers.en';
-
-const many = (n: number, one: string, more: string) => `${n} ${n === 1 ? one : more}`;
 
 export const en = {
   appName: 'Touchstone',
@@ -498,6 +497,7 @@ export const en = {
     `${many(threads, 'thread', 'threads')}, one reply alone; medians of ${repeats}.`,
   resizeEditor: 'Resize the editor',
   resizeTrace: 'Resize the trace',
+  ...screens,
 };
 
 export type Messages = typeof en;

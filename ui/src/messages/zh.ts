@@ -3,6 +3,7 @@
 import { bundlesZh } from './bundles.zh';
 import { servers } from './servers.zh';
 import type { Messages } from './en';
+import { screens } from './screens.zh';
 
 export const zh: Messages = {
   appName: 'Touchstone',
@@ -472,4 +473,5 @@ export const zh: Messages = {
     `${threads} 个线程，单个回复；${repeats} 次的中位数。`,
   resizeEditor: '调整编辑器宽度',
   resizeTrace: '调整推理高度',
+  ...screens,
 };

@@ -94,7 +94,7 @@ export const commands: readonly Command[] = [
   ...screenKeys,
   {
     id: 'history',
-    title: (m) => m.history,
+    title: (m) => m.historyRuns,
     group: 'groupGeneral',
     keys: 'Ctrl+H',
     enabled: hasTab,

@@ -18,6 +18,9 @@ import type {
   RunView,
   SuiteView,
 } from '../lib/types';
+import { CompareDesk } from './compare.svelte';
+import { CoverageDesk } from './coverage.svelte';
+import { HistoryDesk } from './history.svelte';
 import { ReleaseDesk } from './release.svelte';
 import { RunSession } from './run.svelte';
 import { CaseTable, type TableSource } from './table.svelte';
@@ -56,6 +59,9 @@ export class PolicyTab {
   readonly session = new RunSession();
   readonly table: CaseTable;
   readonly desk: ReleaseDesk;
+  readonly comparing: CompareDesk;
+  readonly covering = new CoverageDesk();
+  readonly past: HistoryDesk;
   readonly cases = $derived(new Map(this.suite.cases.map((item) => [item.id, item])));
 
   /** The editor's state while another policy is in front: undo history, selection. */
@@ -71,6 +77,8 @@ export class PolicyTab {
     this.root = root;
     this.name = document.name;
     this.desk = new ReleaseDesk(document.name);
+    this.comparing = new CompareDesk(document.name);
+    this.past = new HistoryDesk(document.name);
     this.#read(document);
     const draft = readDraft(root, document.name);
     this.draftRestored = draft !== null && lines(draft.text) !== lines(document.text);

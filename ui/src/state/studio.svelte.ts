@@ -94,6 +94,23 @@ export class Studio {
     this.show('workbench');
   }
 
+  /** Shows a case of a run of any policy in the Workbench. */
+  async showCase(policy: string, run: RunId, id: string) {
+    if (this.activeName !== policy) await this.activate(policy);
+    const tab = this.tab;
+    if (!tab || tab.name !== policy) return;
+    await this.viewRun(tab, run);
+    tab.table.reveal(id);
+  }
+
+  /** Asks where to, and writes; says where the file lies. */
+  async exportTo(name: string, write: (out: string) => Promise<string>) {
+    const out = await this.#attempt(() => api.pickTarget(name));
+    if (!out) return;
+    const path = await this.#attempt(() => write(out));
+    if (path) notices.show(i18n.m.exportedTo(path));
+  }
+
   async openFolder() {
     const path = await this.#attempt(() => api.pickFolder());
     if (path) await this.#enter(() => api.openWorkspace(path));

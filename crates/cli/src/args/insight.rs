@@ -24,6 +24,12 @@ pub struct DiffArgs {
     /// Say which hunk of the edit caused which flip
     #[arg(long)]
     pub attribute: bool,
+    /// Show the two traces of this case instead, the second as it differs from the first
+    #[arg(long, value_name = "CASE")]
+    pub case: Option<String>,
+    /// Print the flips as CSV on standard output
+    #[arg(long, conflicts_with_all = ["json", "case", "attribute"])]
+    pub csv: bool,
     #[command(flatten)]
     pub asking: AskingArgs,
     #[command(flatten)]
@@ -77,6 +83,9 @@ pub struct CoverageArgs {
     /// which are dead
     #[arg(long)]
     pub ablate: bool,
+    /// Print CSV on standard output
+    #[arg(long, conflicts_with_all = ["json", "ablate"])]
+    pub csv: bool,
     #[command(flatten)]
     pub asking: AskingArgs,
     #[command(flatten)]

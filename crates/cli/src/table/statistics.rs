@@ -1,12 +1,13 @@
 //! Statistics as people read them: measures with intervals, groups, annotators, coverage.
 
-use super::{percent, verdict_word};
+use super::{GREEN, RED, Style, percent, verdict_word};
 use domain::coverage::Coverage;
+use domain::diff::DiffOp;
 use domain::stats::agreement::Agreement;
 use domain::stats::paired::{Difference, Finding, NoRegression};
 use domain::stats::{Estimate, Interval, Measure};
 use domain::verdict::Verdict;
-use studio::view::{AnnotatorView, Comparison, PolicyStatistics, Statistics};
+use studio::view::{AnnotatorView, Comparison, PolicyStatistics, Statistics, TraceView};
 
 /// Lines of a group's or a clause's name.
 const NAME_CHARS_MAX: usize = 36;
@@ -55,10 +56,47 @@ fn p_value(p: f64) -> String {
 pub fn compared(comparison: &Comparison) -> String {
     let mut out: String = comparison.measures.iter().map(difference).collect();
     out.extend(comparison.no_regression.iter().map(no_regression));
+    if comparison.overlap.both > 0 {
+        out += &confusions(comparison);
+    }
     if !out.is_empty() {
         out.push('\n');
     }
     out
+}
+
+/// Both runs' cases by what was expected and what was given.
+fn confusions(comparison: &Comparison) -> String {
+    let row = |name: &str, a: [u32; 3], b: [u32; 3]| {
+        let cells = |counts: [u32; 3]| counts.map(|count| format!("{count:>9}")).concat();
+        format!("  expected {name:<9}{}   {}\n", cells(a), cells(b))
+    };
+    let (a, b) = (&comparison.confusion_a, &comparison.confusion_b);
+    let given = " violates     safe unparsed";
+    format!("  {:<18}{given}   {given}\n", "")
+        + &row("violates", a.violates, b.violates)
+        + &row("safe", a.safe, b.safe)
+}
+
+/// What two runs said of one case: the words of the second, with those that only the first
+/// had in [- -] and those that only the second has in {+ +}.
+pub fn traces(trace: &TraceView, style: Style) -> String {
+    let verdict = trace.row.verdict.map_or("not judged", verdict_word);
+    let Some(before) = &trace.baseline else {
+        return format!("{}: {verdict}\n{}\n", trace.case.id, trace.trace);
+    };
+    let was = trace.row.before.as_ref();
+    let was = was.map_or("not judged", |before| verdict_word(before.verdict));
+    let words: String = before
+        .diff
+        .iter()
+        .map(|part| match part.op {
+            DiffOp::Equal => part.text.clone(),
+            DiffOp::Delete => style.paint(&format!("[-{}-]", part.text), RED),
+            DiffOp::Insert => style.paint(&format!("{{+{}+}}", part.text), GREEN),
+        })
+        .collect();
+    format!("{}: {was} → {verdict}\n{words}\n", trace.case.id)
 }
 
 fn difference(difference: &Difference) -> String {

@@ -114,6 +114,10 @@ fn a_comparison_shows_broken_cases_first_and_the_edit() {
             {"case": "two", "from": "safe", "to": "violates", "kind": "fixed", "certainty": "real"},
             {"case": "three", "from": "safe", "to": "violates", "kind": "broken", "certainty": "real"},
         ],
+        "estimates_a": [], "estimates_b": [], "hunks": [],
+        "confusion_a": {"violates": [30, 2, 1], "safe": [4, 24, 0]},
+        "confusion_b": {"violates": [31, 2, 0], "safe": [6, 22, 0]},
+        "overlap": {"both": 61, "only_a": 0, "only_b": 2, "edited": 1},
         "policy_diff": "--- tobacco (run 11)\n+++ tobacco (run 12)\n@@ -1 +1 @@\n-T1 Offers.\n+T1 Sells.\n",
     }))
     .unwrap();

@@ -15,5 +15,6 @@ mod pebble_edits;
 mod releases;
 mod remote;
 mod schemas;
+mod screens;
 mod support;
 mod watch;

@@ -32,7 +32,7 @@ import {
   analysisOf,
   citationsOf,
   clausesOf,
-  compare,
+  compare as compareRows,
   figuresOf,
   hash,
   judge,
@@ -60,11 +60,13 @@ import {
   speedTest,
   verifyModel,
 } from './models';
+import { compare, coverage, exportCsv, exportSvg, search, statistics } from './screens';
 import type { SamplePolicy } from './samples';
 import { beginRun, fail, simulation, type Going, type Run } from './simulation';
 
 export { cancelModelTask, fetchModel, modelInfo, models, speedTest, verifyModel };
 export { simulation };
+export { compare, coverage, exportCsv, exportSvg, search, statistics };
 
 const root = '/srv/marketplace';
 
@@ -121,7 +123,7 @@ function rowsOf(policy: SamplePolicy, run: Run, base: Run | null): CaseRow[] {
       unparsed_reason: null,
     };
     const correct = row.verdict && item.expected ? row.verdict === item.expected : null;
-    return compare(
+    return compareRows(
       { ...row, tags: item.tags ?? [], expected: item.expected ?? null, correct },
       base?.rows.get(item.id),
     );
@@ -381,7 +383,7 @@ export async function trace(id: RunId, caseId: string, baseline: RunId | null): 
   const before = base && judge(item, base.text);
   return later({
     run: id,
-    row: compare(now.row, base?.rows.get(caseId)),
+    row: compareRows(now.row, base?.rows.get(caseId)),
     case: item,
     trace: now.trace,
     citations: citationsOf(now.trace, clausesOf(run.text)),
@@ -532,4 +534,10 @@ export { importPreview, importSuite, pickFile };
   verifyModel,
   speedTest,
   cancelModelTask,
+  compare,
+  coverage,
+  exportCsv,
+  exportSvg,
+  search,
+  statistics,
 }) satisfies typeof real;

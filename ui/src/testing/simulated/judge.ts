@@ -258,10 +258,13 @@ export function figuresOf(
   for (const row of rows) if (row.flip) flips[row.flip]++;
   const figures: ClauseFigures[] = clauses.map((clause, at) => {
     const deciding = rows.filter((row) => row.rules[0] === clause.id);
+    const cited = deciding.length + (deciding.length > 0 || at === 0 ? 2 : 0);
     return {
       clause: clause.id,
-      cited: deciding.length + (deciding.length > 0 || at === 0 ? 2 : 0),
+      cited,
       deciding: deciding.length,
+      near_misses: deciding.filter((row) => Math.abs(row.margin ?? 9) < 1).length,
+      standing: cited === 0 ? 'uncovered' : deciding.length === 0 ? 'named' : 'one_sided',
       failing: deciding.filter((row) => row.correct === false).length,
     };
   });
