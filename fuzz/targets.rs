@@ -102,7 +102,7 @@ pub fn suite(data: &[u8]) {
 /// A policy file: places lie within it, and what the model reads of it is stable.
 pub fn policy(data: &[u8]) {
     // As editors count them: LF, CRLF and a lone CR each end a line.
-    let ends = data.iter().zip(data.iter().skip(1).chain(&[b' ']));
+    let ends = data.iter().zip(data.iter().skip(1).chain(b" "));
     let ends = ends.filter(|(byte, next)| **byte == b'\n' || (**byte == b'\r' && **next != b'\n'));
     let lines = ends.count() as u32 + 1;
     let within = |line: u32| (1..=lines).contains(&line);

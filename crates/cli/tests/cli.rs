@@ -188,7 +188,13 @@ fn the_same_again_gives_the_same_and_an_edit_gives_a_comparison() {
             "mcnemar_p",
             "measures",
             "no_regression",
-            "policy_diff"
+            "policy_diff",
+            "estimates_a",
+            "estimates_b",
+            "confusion_a",
+            "confusion_b",
+            "overlap",
+            "hunks"
         ]
     );
     let flips = diff["flips"].as_array().unwrap();

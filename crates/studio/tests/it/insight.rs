@@ -51,8 +51,8 @@ async fn a_planted_exception_is_a_real_flip_and_is_known_from_then_on() {
 /// What greedy decoding says hangs on the text's length; samples say the same of any text.
 fn brittle(prefix: &Prefix, request: &Request) -> Line {
     let violates = match request.sampling {
-        Sampling::Greedy => prefix.developer.len() % 2 == 0,
-        Sampling::Seeded { seed, .. } => (seed * 7 + request.user.len() as u64) % 3 > 0,
+        Sampling::Greedy => prefix.developer.len().is_multiple_of(2),
+        Sampling::Seeded { seed, .. } => !(seed * 7 + request.user.len() as u64).is_multiple_of(3),
     };
     match violates {
         true => line("T1 applies.", "VIOLATES T1", 9.0),
