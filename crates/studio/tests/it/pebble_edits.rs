@@ -232,6 +232,13 @@ impl Bench {
     }
 }
 
+/// Another code of the same family: one unlike its siblings' would not be read as a code.
+fn renumbered(code: &str) -> String {
+    let (family, last) = code.split_at(code.len() - 1);
+    let digit = last.chars().all(|c| c.is_ascii_digit());
+    format!("{family}{}", if digit { "9" } else { "z" })
+}
+
 fn full() -> bool {
     std::env::var("TOUCHSTONE_EDITS").is_ok_and(|value| value == "full")
 }
@@ -281,7 +288,7 @@ async fn no_op_edits_give_no_real_flips() {
                 &format!("\n{first} "),
                 &format!("\n<!-- reviewed -->\n{first} "),
             ),
-            bench.text.replace(first, "Z9"),
+            bench.text.replace(first, &renumbered(first)),
         ];
         for text in of_form {
             let (view, _) = bench.run(&text, Some(a)).await;
