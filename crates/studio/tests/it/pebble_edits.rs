@@ -2,8 +2,7 @@
 //! no real flips, planted rule changes keep theirs, causes are found, flips come early.
 //!
 //! `TOUCHSTONE_EDITS=full` measures all four policies for docs/benchmarks.md and holds the
-//! product's bars; without it a part of one policy is judged, and held to what must be so
-//! with any weights.
+//! product's bars; without it a part of one policy is judged, and held to somewhat less.
 
 use crate::support::open_with_model;
 use domain::flip::Certainty;
@@ -355,9 +354,9 @@ async fn planted_rule_changes_keep_their_flips() {
         }
     }
     println!("planted rule changes: {planted:?}");
-    assert_eq!(
-        planted.flips,
-        planted.real + planted.noise + planted.undecided
+    assert!(
+        planted.flips > 4 && planted.real * 100 >= planted.flips * 80,
+        "{planted:?}"
     );
     if full() {
         assert!(planted.flips > 20, "{planted:?}");
@@ -381,9 +380,11 @@ async fn the_planted_hunk_is_found_among_others() {
             let (view, _) = bench.run(&text, Some(a)).await;
             let b = view.summary.run;
             let found = bench.studio.attribute(a, b, |_| {}).await.unwrap();
+            let rule = format!("{code} ");
             let cause = found.hunks.iter().position(|hunk| {
-                hunk.hunk.removed.starts_with(&format!("{code} "))
-                    && !hunk.hunk.added.starts_with(&format!("{code} "))
+                // A neighbour that was reworded may be part of the same hunk.
+                let names = |text: &str| text.lines().any(|line| line.starts_with(&rule));
+                names(&hunk.hunk.removed) && !names(&hunk.hunk.added)
             });
             let cause = cause.unwrap() as u32;
             if full() {
@@ -417,7 +418,7 @@ async fn the_planted_hunk_is_found_among_others() {
     println!(
         "attributed to the planted hunk: {right} of {all}; of real flips {real_right} of {real}"
     );
-    assert!(right <= all);
+    assert!(all > 3 && right * 10 >= all * 7, "{right} of {all}");
     if full() {
         assert!(all > 20 && right * 10 >= all * 9, "{right} of {all}");
     }
@@ -466,6 +467,7 @@ async fn flips_come_early_in_a_rerun() {
         }
     }
     println!("flips in the first 30 %: {early} of {all}");
+    assert!(all > 3 && early * 10 >= all * 6, "{early} of {all}");
     if full() {
         assert!(early * 10 >= all * 8, "{early} of {all}");
     }
