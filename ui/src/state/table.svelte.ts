@@ -118,7 +118,7 @@ export class CaseTable {
 
   /** Puts every row where it belongs now. */
   regroup() {
-    const shown = this.#source.rows.filter((row) => this.#shows(row));
+    const shown = this.#source.rows.filter(this.#shows());
     const flips = this.#source.compared ? shown.filter((row) => row.flip !== null) : [];
     const rest = flips.length > 0 ? shown.filter((row) => row.flip === null) : shown;
     if (!this.sort) {
@@ -149,7 +149,8 @@ export class CaseTable {
       listed.add(item.id);
       return true;
     });
-    const added = this.#source.rows.filter((row) => !listed.has(row.case) && this.#shows(row));
+    const shows = this.#shows();
+    const added = this.#source.rows.filter((row) => !listed.has(row.case) && shows(row));
     if (kept.length === this.items.length && added.length === 0) return;
     this.items = [...kept, ...added.map((row): Item => ({ kind: 'case', id: row.case }))];
     this.#keepSelection();
@@ -157,11 +158,18 @@ export class CaseTable {
 
   /** Moves the selection by `step` cases; group headings are passed over. */
   move(step: number) {
-    const ids = this.#ids();
-    if (ids.length === 0) return;
-    const at = this.selected === null ? -1 : ids.indexOf(this.selected);
-    const to = at < 0 ? 0 : Math.min(ids.length - 1, Math.max(0, at + step));
-    this.selected = ids[to] ?? null;
+    const towards = step < 0 ? -1 : 1;
+    let at = this.selectedIndex;
+    let found = this.selected;
+    for (let left = Math.abs(step); left > 0;) {
+      at += towards;
+      const item = this.items[at];
+      if (!item) break;
+      if (item.kind === 'group') continue;
+      found = item.id;
+      left--;
+    }
+    this.selected = found;
   }
 
   moveToFlip(step: 1 | -1) {
@@ -187,27 +195,32 @@ export class CaseTable {
     return this.items.flatMap((item) => (item.kind === 'case' ? [item.id] : []));
   }
 
-  #shows(row: CaseRow): boolean {
-    if (this.only && !this.only.cases.has(row.case)) return false;
-    if (!matches(this.filter, row, this.#source.running)) return false;
+  /** Whether a row is listed, by what is asked for now: read once, not for every row. */
+  #shows(): (row: CaseRow) => boolean {
+    const { only, filter } = this;
+    const running = this.#source.running;
     const words = this.query.toLowerCase().split(/\s+/).filter(Boolean);
-    if (words.length === 0) return true;
-    const text = `${this.#source.haystack(row.case)} ${row.rules.join(' ').toLowerCase()} ${row.label?.toLowerCase() ?? ''}`;
-    return words.every((word) => text.includes(word));
+    const says = (row: CaseRow) => {
+      const text = `${this.#source.haystack(row.case)} ${row.rules.join(' ').toLowerCase()} ${row.label?.toLowerCase() ?? ''}`;
+      return words.every((word) => text.includes(word));
+    };
+    return (row) =>
+      (!only || only.cases.has(row.case)) &&
+      matches(filter, row, running) &&
+      (words.length === 0 || says(row));
   }
 
   #keepSelection() {
-    const ids = this.#ids();
-    if (this.selected !== null && ids.includes(this.selected)) return;
     if (this.selected !== null && this.#source.row(this.selected)) return;
-    this.selected = ids[0] ?? null;
+    this.selected = this.items.find((item) => item.kind === 'case')?.id ?? null;
   }
 
   #count(): Record<Filter, number> {
     const counts = { all: 0, flipped: 0, wrong: 0, near: 0, running: 0 };
     const running = this.#source.running;
+    const only = this.only;
     for (const row of this.#source.rows) {
-      if (this.only && !this.only.cases.has(row.case)) continue;
+      if (only && !only.cases.has(row.case)) continue;
       for (const filter of FILTERS) if (matches(filter, row, running)) counts[filter]++;
     }
     return counts;
