@@ -25,9 +25,8 @@ SYSTEM = (
 CASES_A_PACK = 4
 
 
-def pick_cases(p, rng, n, held=False, other=None, clash=False):
-    """n rendered cases: both verdicts in balance, with `other`, verdicts that differ, and with
-    `clash`, one in four where rules of both sides apply."""
+def pick_cases(p, rng, n, held=False, other=None):
+    """n rendered cases: both verdicts in balance, and with `other`, verdicts that differ."""
     pool = [make_case(p, rng) for _ in range(n * 5)]
     chosen = []
     if other:
@@ -38,8 +37,6 @@ def pick_cases(p, rng, n, held=False, other=None, clash=False):
         moved = [c for c in pool if verdict(p, c) != verdict(other, c)]
         touched = [c for c in pool if decide(p, c) != decide(other, c) and c not in moved]
         chosen += moved[: (n + 1) // 2] + touched[: n // 5]
-    if clash:
-        chosen += [c for c in pool if decide(p, c)[1] and not any(c is k for k in chosen)][: n // 4]
     rest = [c for c in pool if not any(c is k for k in chosen)]
     for want in (True, False):
         side = [c for c in rest if (verdict(p, c) == "violates") == want]
@@ -65,7 +62,7 @@ def twins(rng, n=CASES_A_PACK, held=False, easy=False, lang=None):
         for _ in range(8):
             q = edit_policy(p, rng)
             if q:
-                return p, q, pick_cases(p, rng, n, held, q, clash=not held)
+                return p, q, pick_cases(p, rng, n, held, q)
 
 
 def pack(p, cases, rng, effort=None):
@@ -85,7 +82,7 @@ def training_packs(seed, easy=lambda: False):
             yield pack(q, cases, rng)
         else:
             p = make_policy(rng, language(rng), easy=now)
-            yield pack(p, pick_cases(p, rng, CASES_A_PACK, clash=True), rng)
+            yield pack(p, pick_cases(p, rng, CASES_A_PACK), rng)
 
 
 def contract_json(p):

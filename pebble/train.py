@@ -30,17 +30,17 @@ EASY_UNTIL = 0.4  # share of the run that trains on easy policies
 QUANTISED_FROM = 0.5  # share of the run after which the experts are MXFP4 in the forward pass
 
 
-LINE, JUDGES, FINAL = -1, frozenset(), []  # the tokens of a line break, of "applies", "no" and "Precedence", and of what opens the answer, once the tokenizer is known
+LINE, JUDGES, FINAL = -1, frozenset(), []  # the tokens of a line break, of "applies" and "no", and of what opens the answer, once the tokenizer is known
 FACTS_ONLY = 0.2  # share of packs with many cases whose replies stop behind the facts: three times as many texts for the same tokens
 LABELLED = 0.2  # share of the other packs with an easy policy whose labels were made for it
-HEAVY = 3.0  # weight of what a text shows, of whether a clause applies, of precedence and of the answer: few of a reply's tokens, and all else is copying
+HEAVY = 3.0  # weight of what a text shows, of whether a clause applies and of the answer: few of a reply's tokens, and all else is copying
 
 
 def know(harmony):
     global LINE, JUDGES, FINAL
     FINAL = harmony.final
     LINE = harmony.text("\n")[0]
-    said = [": no.", ": applies, violates.", ": applies, safe.", ": applies,", ": given, so", ": absent, so", "\nPrecedence: violations first.", "\nPrecedence: safe first.", "\nPrecedence:", "\nNo clause applies: safe.", "\n优先级：违规优先。", "\n优先级：例外优先。", "\n优先级：", "：否。", "：符合，违规。", "：符合，合规。", "：符合，"]
+    said = [": no.", ": applies, violates.", ": applies, safe.", ": applies,", ": given, so", ": absent, so", "：否。", "：符合，违规。", "：符合，合规。", "：符合，"]
     JUDGES = frozenset(t for s in said for t in harmony.text(s) if len(harmony.text(s)) == 1)
 
 

@@ -12,14 +12,13 @@ use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
 
-/// The bar of the first version.
+/// The bars of the first version, where the shipped weights meet them.
 const SUITE_MIN: f64 = 0.85;
-/// What the shipped weights reach, less a little: guards against getting worse. The bars of the
-/// first version are 0.85 and 0.80; these weights miss them, as their card says. Raise the
-/// guards with the weights.
-const HELD_OUT_MIN: f64 = 0.58;
-const PAIRS_MIN: f64 = 0.45;
-const LABELS_MIN: f64 = 0.0;
+const HELD_OUT_MIN: f64 = 0.85;
+/// What the shipped weights reach, less a little: guards against getting worse. The bar for
+/// pairs is 0.80, and these weights miss it, as their card says; labels have none.
+const PAIRS_MIN: f64 = 0.65;
+const LABELS_MIN: f64 = 0.55;
 /// As the studio runs it.
 const TOKENS_MAX: u32 = 1024;
 
