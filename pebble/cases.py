@@ -177,3 +177,30 @@ def make_case(p, rng, focus=()):
     lang = p.lang if rng.random() < 0.93 else ("en" if p.lang == "zh" else "zh")
     kind = "conversation" if acts == ("refusal",) and rng.random() < 0.7 else rng.choices(["user_input", "model_output", "conversation"], [70, 13, 17])[0]
     return Case(lang, statements, tuple(flags[:2]), kind)
+
+
+def clashing(p, rng, pairs=()):
+    """A case in which a violating and a safe clause both apply, one of the `pairs` of ids where
+    given; None where these two can't meet."""
+    ids = {c.id: c for c in p.clauses}
+    named = [tuple(ids[i] for i in pair) for pair in pairs if set(pair) <= set(ids)]
+    a, b = rng.choice(named) if named else (rng.choice([c for c in p.clauses if c.violates]), rng.choice([c for c in p.clauses if not c.violates]))
+    if "refusal" in a.acts + b.acts:
+        return None
+    wanted, flags = [c.condition for c in (a, b) if c.condition], set()
+    if {f for kind, f in wanted if kind == "only"} & {f for kind, f in wanted if kind == "unless"}:
+        return None
+    flags = {f for kind, f in wanted if kind == "only"}
+    topics = [members(rng.choice(c.topics)) if c.topics else None for c in (a, b)]
+    shared = [t for t in topics[0] or topics[1] or [] if topics[1] is None or topics[0] is None or t in topics[1]]
+    one, two = rng.choice(a.acts), rng.choice(b.acts)
+    if about_goods(p) and shared:
+        statements = [(rng.choice(shared), tuple(dict.fromkeys((one, two) if rng.random() < 0.5 else (two, one))))]
+    else:
+        everything = [m for c in p.clauses for t in c.topics for m in members(t)]
+        statements = list(dict.fromkeys((rng.choice(t or everything), (act,)) for t, act in zip(topics, (one, two))))
+        rng.shuffle(statements)
+    free = [f for f in W.FLAGS if f not in flags and ("unless", f) not in wanted and rng.random() < 0.08]
+    lang = p.lang if rng.random() < 0.95 else ("en" if p.lang == "zh" else "zh")
+    kind = rng.choices(["user_input", "model_output", "conversation"], [74, 13, 13])[0]
+    return Case(lang, statements, tuple((sorted(flags) + free)[:2]), kind)

@@ -14,9 +14,9 @@ import json
 import random
 from pathlib import Path
 
-from cases import make_case, render_case
-from policy import edit_policy, make_policy, render_policy
-from review import answer, decide, trace, verdict
+from cases import clashing, make_case, render_case
+from policy import EDITS, EDITS_TRAINED, edit_policy, make_policy, render_policy
+from review import answer, clash, decide, trace, verdict
 
 SYSTEM = (
     "You are ChatGPT, a large language model trained by OpenAI.\nKnowledge cutoff: 2024-06\n\n"
@@ -25,10 +25,13 @@ SYSTEM = (
 CASES_A_PACK = 4
 
 
-def pick_cases(p, rng, n, held=False, other=None):
-    """n rendered cases: both verdicts in balance, and with `other`, verdicts that differ."""
+def pick_cases(p, rng, n, held=False, other=None, clashes=0):
+    """n rendered cases: both verdicts in balance, and with `other`, verdicts that differ. Up to
+    `clashes` of them are claimed by clauses of both sides."""
     pool = [make_case(p, rng) for _ in range(n * 5)]
-    chosen = []
+    pairs = p.over + (other.over if other else ())
+    claimed = [clashing(p, rng, pairs if rng.random() < 0.6 else ()) for _ in range(clashes * 2)]
+    chosen = [c for c in claimed if c and clash(p, c)][:clashes]
     if other:
         edited = [c for c in p.clauses if c not in other.clauses]
         pool += [make_case(p, rng, edited) for _ in range(n * 3)]
@@ -36,7 +39,7 @@ def pick_cases(p, rng, n, held=False, other=None):
         rng.shuffle(pool)
         moved = [c for c in pool if verdict(p, c) != verdict(other, c)]
         touched = [c for c in pool if decide(p, c) != decide(other, c) and c not in moved]
-        chosen += moved[: (n + 1) // 2] + touched[: n // 5]
+        chosen += moved[: max(0, (n + 1) // 2 - len(chosen))] + touched[: n // 5]
     rest = [c for c in pool if not any(c is k for k in chosen)]
     for want in (True, False):
         side = [c for c in rest if (verdict(p, c) == "violates") == want]
@@ -53,16 +56,19 @@ def language(rng):
     return "zh" if rng.random() < 0.38 else "en"
 
 
-def twins(rng, n=CASES_A_PACK, held=False, easy=False, lang=None):
+def twins(rng, n=CASES_A_PACK, held=False, easy=False, lang=None, kinds=EDITS):
     """A policy, an edit of it, and cases judged under both."""
     while True:
         p = make_policy(rng, lang, held, easy)
         p.seed = rng.getrandbits(32)
         p.text = render_policy(p, p.seed, p.grouped)
         for _ in range(8):
-            q = edit_policy(p, rng)
+            q = edit_policy(p, rng, kinds)
             if q:
-                return p, q, pick_cases(p, rng, n, held, q)
+                # Where only precedence differs, only cases claimed by both sides can tell.
+                turned = (p.precedence, p.over) != (q.precedence, q.over)
+                clashes = 0 if kinds is EDITS else 2 if turned else rng.choice([0, 1])
+                return p, q, pick_cases(p, rng, n, held, q, clashes)
 
 
 def pack(p, cases, rng, effort=None):
@@ -77,12 +83,12 @@ def training_packs(seed, easy=lambda: False):
     while True:
         now = easy()
         if rng.random() < (0.1 if now else 0.45):
-            p, q, cases = twins(rng, easy=now, lang=language(rng))
+            p, q, cases = twins(rng, easy=now, lang=language(rng), kinds=EDITS_TRAINED)
             yield pack(p, cases, rng)
             yield pack(q, cases, rng)
         else:
             p = make_policy(rng, language(rng), easy=now)
-            yield pack(p, pick_cases(p, rng, CASES_A_PACK), rng)
+            yield pack(p, pick_cases(p, rng, CASES_A_PACK, clashes=rng.choice([0, 1])), rng)
 
 
 def contract_json(p):

@@ -386,10 +386,16 @@ def about_goods(p):
     return W.TOPICS[members(first)[0]]["kind"] != "message"
 
 
-def edit_policy(p, rng):
-    """One edit: a clause removed, flipped, re-aimed, a condition or the precedence changed. None if it fails."""
+EDITS = ["remove", "flip", "condition", "condition", "act", "topic", "precedence"]
+# Training sees precedence turned more often: it is read from one sentence, and few cases turn on it.
+EDITS_TRAINED = EDITS + ["precedence", "precedence", "over", "over"]
+
+
+def edit_policy(p, rng, kinds=EDITS):
+    """One edit: a clause removed, flipped, re-aimed, a condition, the precedence or a pair's order
+    changed. None if it fails."""
     v = Voice(rng, p.lang, False)
-    cs, kind = list(p.clauses), rng.choice(["remove", "flip", "condition", "condition", "act", "topic", "precedence"])
+    cs, kind = list(p.clauses), rng.choice(kinds)
     i = rng.randrange(len(cs))
     c = cs[i]
     q = replace(p, clauses=cs)
@@ -401,6 +407,10 @@ def edit_policy(p, rng):
     elif kind == "precedence":
         q.precedence = "safe" if p.precedence == "violates" else "violates"
         q.over = ()
+    elif kind == "over":
+        q.over = edit_over(p, rng)
+        if q.over == p.over:
+            return None
     elif kind == "flip":
         if p.contract["output"] == "severity" or p.grouped:
             return None
@@ -426,6 +436,16 @@ def edit_policy(p, rng):
             new = replace(c, topics=(rng.choice(kinds),)) if kinds else c
         cs[i] = replace(new, text=word_clause(new, v))
     return finish_edit(p, q)
+
+
+def edit_over(p, rng):
+    """The pairs of rules with an order of their own, one of them turned, dropped or added."""
+    if p.over and rng.random() < 0.7:
+        k = rng.randrange(len(p.over))
+        return p.over[:k] + ((p.over[k][::-1],) if rng.random() < 0.6 else ()) + p.over[k + 1:]
+    a, b = rng.choice([c for c in p.clauses if c.violates]), rng.choice([c for c in p.clauses if not c.violates])
+    pair = (a.id, b.id) if p.precedence == "safe" else (b.id, a.id)
+    return p.over if pair in p.over or pair[::-1] in p.over else p.over + (pair,)
 
 
 def finish_edit(p, q):

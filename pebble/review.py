@@ -48,6 +48,11 @@ def verdict(p, case):
     return "violates" if c and c.violates else "safe"
 
 
+def clash(p, case):
+    """Whether clauses of both sides apply."""
+    return len({c.violates for c in p.clauses if applies(c, case)}) == 2
+
+
 def facts(p, case, quote):
     """What the text shows, in canonical names; with `quote`, the words that show it."""
     en, groups = p.lang == "en", []
@@ -90,19 +95,28 @@ def walk(p, c, case, why):
     return f"{head}: {yes if ok else no}." if en else f"{head}：{yes if ok else no}。"
 
 
+def precedence(p, case):
+    """What the policy says of rules that collide, written down whether or not any do: which side
+    comes first, then each pair of rules it names and whether both of them apply."""
+    en = p.lang == "en"
+    first = {"violates": "violations first" if en else "违规优先", "safe": "safe first" if en else "例外优先"}[p.precedence]
+    lines = [f"Precedence: {first}." if en else f"优先级：{first}。"]
+    hit = {c.id for c in p.clauses if applies(c, case)}
+    for a, b in p.over:
+        both = {a, b} <= hit
+        lines.append(f"Precedence: {a} over {b}: {'both apply' if both else 'no'}." if en else f"优先级：{a}优先于{b}：{'均符合' if both else '否'}。")
+    return lines
+
+
 def trace(p, case, effort):
     en = p.lang == "en"
     steps = [facts(p, case, effort == "high")] + [walk(p, c, case, effort != "low") for c in p.clauses]
     if effort == "high":
         steps.insert(0, f"The policy has {len(p.clauses)} clauses." if en else f"政策共{len(p.clauses)}条。")
+    steps += precedence(p, case)
     c, why = decide(p, case)
-    if isinstance(why, tuple):
-        steps.append(f"Precedence: {why[0]} over {why[1]}." if en else f"优先级：{why[0]}优先于{why[1]}。")
-    elif why == "level":
+    if why == "level":
         steps.append(f"Highest level: {c.level}." if en else f"最高级别：{c.level}。")
-    elif why:
-        first = {"violates": "violations first" if en else "违规优先", "safe": "safe first" if en else "例外优先"}[why]
-        steps.append(f"Precedence: {first}." if en else f"优先级：{first}。")
     if c:
         level = c.level if c.level.startswith("SP") else {"violates": "violates" if en else "违规", "safe": "safe" if en else "合规"}[c.level]
         steps.append(f"{c.id} decides: {level}." if en else f"由{c.id}决定：{level}。")

@@ -40,7 +40,8 @@ def know(harmony):
     global LINE, JUDGES, FINAL
     FINAL = harmony.final
     LINE = harmony.text("\n")[0]
-    said = [": no.", ": applies, violates.", ": applies, safe.", ": applies,", ": given, so", ": absent, so", "：否。", "：符合，违规。", "：符合，合规。", "：符合，"]
+    said = [": no.", ": applies, violates.", ": applies, safe.", ": applies,", ": given, so", ": absent, so", "：否。", "：符合，违规。", "：符合，合规。", "：符合，",
+            "\nPrecedence: violations first.", "\nPrecedence: safe first.", ": both apply.", "\n优先级：违规优先。", "\n优先级：例外优先。", "：均符合。"]
     JUDGES = frozenset(t for s in said for t in harmony.text(s) if len(harmony.text(s)) == 1)
 
 
@@ -146,6 +147,7 @@ def main():
     ap.add_argument("--decay-from", type=float, default=0.4, help="share of the minutes after which the rate falls")
     ap.add_argument("--checkpoint-minutes", type=float, default=5)
     ap.add_argument("--start", type=Path, help="a published folder whose weights to begin with, where there is no checkpoint")
+    ap.add_argument("--begin", type=float, default=0, help="minutes that the weights of --start have behind them: where the schedule goes on")
     ap.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     a = ap.parse_args()
     a.work.mkdir(parents=True, exist_ok=True)
@@ -165,6 +167,7 @@ def main():
         state = saved["state"]
     elif a.start:
         model.load_state_dict(load_published(a.start).to(a.device).state_dict())
+        state["seconds"] = a.begin * 60
     print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f}M parameters, vocabulary {harmony.tok.get_vocab_size()}, {state}", flush=True)
 
     def items(seed, held):
