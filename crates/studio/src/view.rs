@@ -214,9 +214,20 @@ pub struct SuiteSaved {
 #[serde(rename_all = "snake_case", tag = "kind")]
 #[ts(export)]
 pub enum SuiteEdit {
-    Add { case: Case },
-    Replace { id: String, case: Case },
-    Remove { id: String },
+    /// Before the case with the id `before`, else at the end.
+    Add {
+        case: Case,
+        #[serde(default)]
+        #[ts(optional)]
+        before: Option<String>,
+    },
+    Replace {
+        id: String,
+        case: Case,
+    },
+    Remove {
+        id: String,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
