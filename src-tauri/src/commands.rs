@@ -2,6 +2,7 @@
 //! `studio::view` types, every error is a `Failure`.
 
 mod bundles;
+mod insight;
 mod models;
 mod screens;
 mod servers;
@@ -59,6 +60,12 @@ pub fn handler<R: Runtime>() -> impl Fn(Invoke<R>) -> bool + Send + Sync + 'stat
         servers::decide_host,
         import_preview,
         import_suite,
+        insight::confirm,
+        insight::attribute,
+        insight::attribution,
+        insight::ablate,
+        insight::ablation,
+        insight::cancel_probes,
         screens::compare,
         screens::coverage,
         screens::statistics,

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod bundles;
+mod insight;
 mod screens;
 mod servers;
 

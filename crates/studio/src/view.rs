@@ -16,6 +16,7 @@ pub use checkpoint::{
 };
 
 use domain::case::Case;
+use domain::certainty::Evidence;
 use domain::coverage::Standing;
 use domain::diff::{ChangedLines, DiffPart};
 use domain::flip::{Certainty, Flip, FlipKind, Metrics, Rate};
@@ -36,8 +37,8 @@ pub use bundle::{
     RerunReport, SignatureView, Signed, SignerRequest, VerifyRequest, WithheldRequest,
 };
 pub use insight::{
-    Ablation, AttributedHunk, Attribution, Cause, ConfirmRequest, Confirmed, FlipCause,
-    ProbeCounts, Without,
+    Ablation, AttributedHunk, Attribution, Cause, ConfirmRequest, Confirmed, FileLines, FlipCause,
+    ProbeCounts, Probing, Tested, Without,
 };
 pub use release::{
     Block, FormatState, FormattedFile, GateReport, Release, ReleaseView, SignOff, SignOffRequest,
@@ -404,6 +405,10 @@ pub struct CaseRow {
     pub before: Option<Before>,
     pub flip: Option<FlipKind>,
     pub certainty: Option<Certainty>,
+    /// By what the flip was found to be real or noise; absent while nothing was tested.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub evidence: Option<Evidence>,
 }
 
 /// The same case in the baseline.

@@ -3,7 +3,16 @@
 
 import * as api from '$api';
 import { asFailure } from '../lib/failure';
-import type { CaseRow, CompareView, Failure, RunId, RunSummary, TraceView } from '../lib/types';
+import { withEvidence } from '../lib/cases';
+import type {
+  CaseRow,
+  CompareView,
+  Failure,
+  RunId,
+  RunSummary,
+  Tested,
+  TraceView,
+} from '../lib/types';
 
 export type Pick = { policy: string; run: RunId };
 export type Side = 'a' | 'b';
@@ -111,6 +120,18 @@ export class CompareDesk {
     } finally {
       if (asked === this.#asked) this.busy = false;
     }
+  }
+
+  /** What was found about flips, where they are the ones that are compared. */
+  tested(a: RunId, b: RunId, found: readonly Tested[]) {
+    const view = this.view;
+    if (view?.a.run !== a || view.b.run !== b) return;
+    const byCase = new Map(found.map((one) => [one.case, one.evidence]));
+    const rows = view.rows.map((row) => {
+      const evidence = byCase.get(row.case);
+      return evidence ? withEvidence(row, evidence) : row;
+    });
+    this.view = { ...view, rows };
   }
 
   showHunk(at: number | null) {

@@ -17,6 +17,8 @@ import type {
 } from '../lib/types';
 import { i18n } from '../messages/index.svelte';
 import { Importing } from './importing.svelte';
+import { Insight } from './insight.svelte';
+import { testWhenIdle } from './insightActions';
 import { Models } from './models.svelte';
 import { notices } from './notices.svelte';
 import { PolicyTab } from './policy.svelte';
@@ -60,6 +62,10 @@ export class Studio {
   importing = $state.raw<Importing | null>(null);
   editor: EditorHandle | null = null;
   readonly models = new Models();
+  readonly insight = new Insight({
+    failure: (failure) => (this.failure = failure),
+    idle: () => testWhenIdle(this),
+  });
 
   readonly tab = $derived(
     this.activeName === null ? null : (this.tabs.get(this.activeName) ?? null),
@@ -145,6 +151,7 @@ export class Studio {
     this.editing = null;
     remember(workspace.root, name);
     if (tab.session.phase !== 'finished') void this.evaluate(tab, 0);
+    else testWhenIdle(this);
   }
 
   step(by: 1 | -1) {
@@ -335,6 +342,7 @@ export class Studio {
       const view = await open();
       this.tabs = new Map();
       this.activeName = null;
+      this.insight.reset();
       this.workspace = view;
       this.failure = null;
       const last = remembered(view.root);
@@ -356,6 +364,7 @@ export class Studio {
     pausing = false,
   ) {
     let superseded = false;
+    this.insight.giveWay();
     const handler = tab.session.listen((event) => {
       superseded = true;
       void this.#ended(tab, event);
@@ -379,7 +388,7 @@ export class Studio {
     }
     const known = tab.runs.some((run) => run.state === 'finished');
     await this.#attempt(() => tab.refreshRuns());
-    if (event.kind !== 'finished' || tab.baseline !== null || known) return;
+    if (event.kind !== 'finished' || tab.baseline !== null || known) return testWhenIdle(this);
     // The first complete run becomes what edits are compared with.
     const run = event.view.summary.run;
     await this.#attempt(async () => {
@@ -399,6 +408,7 @@ export class Studio {
     if (run === undefined || tab.session.busy) return this.evaluate(tab, 0);
     const view = await this.#attempt(() => api.runView(run, tab.baseline));
     if (view && tab.session.summary?.run === run) tab.session.show(view);
+    testWhenIdle(this);
   }
 
   #showText(tab: PolicyTab, text: string) {
