@@ -317,6 +317,11 @@ export class Studio {
     if (clause) this.editor?.goToLines(clause.line_start, clause.line_end);
   }
 
+  async goToLines(from: number, to: number) {
+    await this.#atWorkbench();
+    this.editor?.goToLines(from, to);
+  }
+
   takeTheirs(tab: PolicyTab) {
     const text = tab.takeTheirs();
     this.overlay = null;
