@@ -404,6 +404,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ("pick_folder", "the shell's own paths"),
     ("pick_file", "the shell's own paths"),
     ("pick_target", "the shell's own paths"),
+    ("drops", "import"),
     ("add_server", "server add"),
     ("remove_server", "server remove"),
     ("server_models", "server models"),

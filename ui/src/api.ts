@@ -30,6 +30,7 @@ import type {
   ImportReport,
   CheckpointView,
   FetchRequest,
+  FileDrop,
   FetchedView,
   ModelProgress,
   ModelsView,
@@ -151,6 +152,10 @@ export const decideHost = (name: string, allowed: boolean, plainHttp: boolean) =
 export const watch = (onEvent: (event: WorkspaceEvent) => void) =>
   invoke<void>('watch', { onEvent: channel(onEvent) });
 
+/** Tells of files that are dragged over the window and dropped on it. */
+export const drops = (onEvent: (event: FileDrop) => void) =>
+  invoke<void>('drops', { onEvent: channel(onEvent) });
+
 export const pickFolder = () => invoke<string | null>('pick_folder');
 
 /** A file that is there. */
@@ -158,7 +163,6 @@ export const pickFile = () => invoke<string | null>('pick_file');
 
 /** A file or folder to write, proposed under this name. */
 export const pickTarget = (name: string) => invoke<string | null>('pick_target', { name });
-/** A file to import that the person picks. */
 
 export const importPreview = (file: string, reading: ImportReading, plan: ImportPlan | null) =>
   invoke<ImportPreview>('import_preview', { file, reading, plan });

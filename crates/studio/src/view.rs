@@ -527,3 +527,13 @@ pub enum WorkspaceEvent {
     SuiteChanged { name: String, file_hash: String },
     PoliciesChanged,
 }
+
+/// Files that a person drags over the window.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+#[ts(export)]
+pub enum FileDrop {
+    Over,
+    Left,
+    Dropped { files: Vec<String> },
+}

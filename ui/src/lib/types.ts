@@ -36,6 +36,7 @@ export type { ExportRequest } from '../types/ExportRequest';
 export type { Exported } from '../types/Exported';
 export type { Failure } from '../types/Failure';
 export type { FaultView } from '../types/FaultView';
+export type { FileDrop } from '../types/FileDrop';
 export type { FetchRequest } from '../types/FetchRequest';
 export type { FetchedView } from '../types/FetchedView';
 export type { Figures } from '../types/Figures';

@@ -375,6 +375,8 @@ export const en = {
 
   // Import
   importCases: 'Import cases…',
+  dropHere: (file: string) => `Drop to import into ${file}`,
+  dropOne: 'Drop one file at a time.',
   importTitle: (file: string) => `Import ${file}`,
   importRemembered: 'columns as last time',
   importEncoding: 'Encoding',

@@ -356,6 +356,8 @@ export const zh: Messages = {
   dark: '深色',
 
   importCases: '导入用例…',
+  dropHere: (file) => `松开即可导入 ${file}`,
+  dropOne: '一次只能拖入一个文件。',
   importTitle: (file: string) => `导入 ${file}`,
   importRemembered: '列的对应同上次',
   importEncoding: '编码',

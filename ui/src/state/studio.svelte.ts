@@ -9,6 +9,7 @@ import type {
   Case,
   Effort,
   Failure,
+  FileDrop,
   RunEvent,
   RunId,
   SuiteEdit,
@@ -60,6 +61,8 @@ export class Studio {
   /** The case in the inspector: one of the suite, or a new one. */
   editing = $state.raw<{ item: Case; isNew: boolean } | null>(null);
   importing = $state.raw<Importing | null>(null);
+  /** A file is dragged over the window. */
+  dragged = $state(false);
   editor: EditorHandle | null = null;
   readonly models = new Models();
   readonly insight = new Insight({
@@ -83,6 +86,7 @@ export class Studio {
     this.#watching = true;
     try {
       await api.watch((event) => void this.#outside(event));
+      await api.drops((event) => this.#dropped(event));
     } catch (thrown) {
       this.failure = asFailure(thrown);
     }
@@ -126,9 +130,22 @@ export class Studio {
   async importCases() {
     if (!this.tab) return;
     const file = await this.#attempt(() => api.pickFile());
-    if (!file) return;
+    if (file) this.#import(file);
+  }
+
+  #import(file: string) {
     this.importing = new Importing(file);
     this.overlay = 'import';
+  }
+
+  /** A file dropped on the window is imported, where nothing else waits for an answer. */
+  #dropped(event: FileDrop) {
+    const welcome = this.tab !== null && this.overlay === null && this.leave === null;
+    this.dragged = event.kind === 'over' && welcome;
+    if (event.kind !== 'dropped' || !welcome) return;
+    const [file, ...others] = event.files;
+    if (others.length > 0) notices.show(i18n.m.dropOne);
+    else if (file !== undefined) this.#import(file);
   }
 
   /** Starts a fresh history; the database that would not open is kept beside it. */

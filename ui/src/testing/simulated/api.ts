@@ -40,7 +40,7 @@ import {
 } from './judge';
 import { releaseViewOf } from './release';
 import { importBundle, verifyBundle } from './bundles';
-import { importPreview, importSuite, pickFile } from './importing';
+import { drops, importPreview, importSuite, pickFile } from './importing';
 import {
   addServer,
   checkLeave,
@@ -492,7 +492,7 @@ export async function pickFolder(): Promise<string | null> {
 export async function pickTarget(name: string): Promise<string | null> {
   return later(`/srv/out/${name}`);
 }
-export { importPreview, importSuite, pickFile };
+export { drops, importPreview, importSuite, pickFile };
 
 // The compiler holds both back ends to one shape.
 ({
@@ -521,6 +521,7 @@ export { importPreview, importSuite, pickFile };
   verifyBundle,
   importBundle,
   watch,
+  drops,
   pickFolder,
   pickFile,
   pickTarget,

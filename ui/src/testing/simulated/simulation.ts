@@ -5,6 +5,7 @@ import type {
   Evidence,
   ExportRequest,
   Failure,
+  FileDrop,
   GateResult,
   Problem,
   Release,
@@ -66,6 +67,7 @@ class Simulation {
   ablated = new Set<string>();
   watching: string | null = null;
   tell: (event: WorkspaceEvent) => void = () => undefined;
+  drop: (event: FileDrop) => void = () => undefined;
 
   /** As it was at the start. */
   reset() {
