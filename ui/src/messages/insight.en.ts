@@ -58,7 +58,7 @@ export const insight = {
   eachDecides: 'without any one of them the verdict is another',
   faithfulness: (n: string, cited: number) =>
     `${n} of the ${many(cited, 'cited clause', 'cited clauses')} decide`,
-  withoutClause: 'Without',
+  withoutClause: 'What is said without each clause:',
   showDetails: 'Show each clause',
   hideDetails: 'Hide the clauses',
   clauseIsCited: 'cited',

@@ -51,7 +51,7 @@ export const insight: typeof en = {
   decidesAlone: '去掉后判定改变',
   eachDecides: '去掉其中任一条，判定都会改变',
   faithfulness: (n, cited) => `引用的 ${cited} 个条款中有 ${n} 个起决定作用`,
-  withoutClause: '去掉',
+  withoutClause: '去掉每个条款后的判定：',
   showDetails: '逐条查看',
   hideDetails: '收起条款',
   clauseIsCited: '被引用',
