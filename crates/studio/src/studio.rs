@@ -213,9 +213,14 @@ impl Studio {
             .expect("no holder of this lock panics") = case;
     }
 
-    /// Stops the evaluation under way, if any.
+    /// Stops the evaluation under way, if any, and whatever waits behind it.
     pub fn cancel(&self) {
         self.inner.turns.cancel();
+    }
+
+    /// Stops confirming, attribution and ablation, and no evaluation.
+    pub fn cancel_probes(&self) {
+        self.inner.turns.cancel_later();
     }
 
     /// Stops what runs and closes the database in good order.
