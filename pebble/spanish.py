@@ -159,7 +159,7 @@ ACTS = {
         ["<[No puedo|Lo siento, no puedo|No voy a] ayudarte con> {x}[, pero puedo sugerir otra cosa|. Habla con un adulto|]", "<[Debo rechazar|Tengo que declinar] [esto|la petición]>: {x}[, lo siento|]"],
         message=["<[No puedo|Lo siento, no puedo] [escribir|enviar] algo así>: «{m}»[. Busquemos otras palabras|]"],
         held=["<Me temo que no es posible asistirte con> {x}"]),
-    "direct": _a("uso directo", ["{x}", "{x} contra [otras personas|alguien|usuarios]", "Enviar o publicar {x}", "Mensajes con {x}", "{x} en [mensajes|comentarios]"], ["uso directo"],
+    "direct": _a("uso directo", ["{x}", "{x} contra [otras personas|alguien|usuarios]", "Enviar o publicar {x}", "Publicaciones con {x}", "{x} en [mensajes|comentarios]"], ["uso directo"],
         message=["{m}", "{m}", "[Oye|Escucha|Mira|@{name}], {m}", "{m}[, ¿entendido?|, y ya está|]"], held=["[Nota|Bien]: {m}"]),
     "quoting": _a("cita", ["Citar {x} para denunciar", "Citas de {x} que piden ayuda o medidas", "Denuncias que citan {x}"], ["citas", "denuncias", "citas para denunciar"],
         message=["<[Quiero denunciar|Denuncio|Por favor, borrad] este [mensaje|comentario]>: «{m}»", "[{name}|Un usuario] [escribió|publicó] «{m}». <[Por favor, actuad|Pido que lo borren|¿Podéis intervenir?]>", "«{m}»: <[esto me mandó|captura de lo que recibí]>, [moderadores, ayuda|haced algo]"],

@@ -54,11 +54,11 @@ FLAGS = {
         "en": ("public figure", ["a public figure is the target", "it is aimed at a politician or official", "public figures are addressed"]), "zh": ("公众人物", ["针对公众人物", "以官员或名人为对象", "对象是公众人物"]),
         "es": ("figura pública", ["se dirige a una figura pública", "apunta a políticos o cargos públicos", "el blanco es una figura pública"]), "ar": ("شخصية عامة", ["كان موجهًا إلى شخصية عامة", "استهدف سياسيًا أو مسؤولًا", "خاطب شخصيات عامة"]),
         "post": {"en": ["<[Mayor|Minister|Governor|Senator], this is for you>.", "<This goes to [our mayor|the minister|the senator]>.", "<I mean [the mayor|the minister] himself>[, yes|]."], "zh": ["<[市长|部长|议员]，这是给你的>。", "<我说的就是[市长|部长|那位明星]>。"],
-                 "es": ["<[Alcalde|Ministra|Senador], esto va por usted>.", "<Va para [el señor alcalde|la ministra]>.", "<Hablo de [la alcaldesa|el ministro] en persona>."], "ar": ["<[سيادة العمدة|معالي الوزير|حضرة النائب]، هذا لك>.", "<أعني [العمدة|الوزير] نفسه>."]},
+                 "es": ["<[Alcalde|Ministra|Senador], esto va por usted>.", "<Va para [el señor alcalde|la ministra]>.", "<Me refiero [a la alcaldesa|al ministro] en persona>."], "ar": ["<[سيادة العمدة|معالي الوزير|حضرة النائب]، هذا لك>.", "<أعني [العمدة|الوزير] نفسه>."]},
         "held": {"en": ["<For the attention of the president>."], "zh": ["<请主席先生看看>。"], "es": ["<A la atención de la presidenta>."], "ar": ["<إلى عناية الرئيس>."]}},
     "staff": {
         "en": ("staff", ["staff or volunteers are the target", "it is aimed at employees", "workers are addressed"]), "zh": ("工作人员", ["针对工作人员", "以员工或志愿者为对象", "对象是工作人员"]),
-        "es": ("personal", ["se dirige al personal o a voluntarios", "apunta a trabajadores", "el blanco es el personal"]), "ar": ("العاملون", ["كان موجهًا إلى العاملين", "استهدف الموظفين أو المتطوعين", "خاطب العمال"]),
+        "es": ("personal", ["se dirige al personal o a voluntarios", "apunta a trabajadores", "el blanco es el personal"]), "ar": ("مخاطبة العاملين", ["كان موجهًا إلى العاملين", "استهدف الموظفين أو المتطوعين", "خاطب العمال"]),
         "post": {"en": ["<To the [nurses|cashiers|drivers] on shift>.", "<I say this to [the volunteers|the cleaners|the helpers at the desk]>.", "<This is for [your ushers|your waiters]>[, all of them|]."], "zh": ["<说给[护士|收银员|司机]听的>。", "<这话是对[志愿者|保洁员|服务员]说的>。"],
                  "es": ["<Para [las enfermeras|los cajeros|los conductores] de turno>.", "<Se lo digo a [los voluntarios|las limpiadoras|los camareros]>."], "ar": ["<إلى [الممرضات|المحاسبين|السائقين] في الدوام>.", "<أقول هذا إلى [المتطوعين|عمال النظافة|الندل]>."]},
         "held": {"en": ["<Dear reception team, this concerns you>."], "zh": ["<前台的各位，说的是你们>。"], "es": ["<Equipo de recepción, os concierne>."], "ar": ["<فريق الاستقبال، الأمر يعنيكم>."]}},
