@@ -19,13 +19,13 @@ NO_OP = ["reordered", "renumbered", "reworded"]
 def finished(p, **changes):
     """The policy with these changes, rendered; None where it no longer has two sides or is too long."""
     q = copied(p, **changes)
-    if len({c.violates for c in q.clauses}) < 2 or not 3 <= len(q.clauses) <= 12:
+    if len({c.violates for c in q.clauses}) < 2 or len(q.clauses) < 3:
         return None
     if p.world is W.CORE:
         q.text = render_policy(q, q.seed, q.grouped)
         return q if q.text != p.text else None
     q.text = shapes.render(q)
-    return q if shapes.TOKENS[0] <= shapes.rough_tokens(q.text) <= shapes.TOKENS[1] and q.text != p.text else None
+    return q if shapes.fits(q.text) and q.text != p.text else None
 
 
 def copied(p, **changes):

@@ -15,6 +15,7 @@ import json
 import random
 from pathlib import Path
 
+import world as W
 from cases import clashing, near, render_case
 from policy import EDITS, EDITS_TRAINED, edit_policy, make_policy, render_policy
 from review import answer, clash, decide, trace, verdict
@@ -52,9 +53,21 @@ def pick_cases(p, rng, n, held=False, other=None, clashes=0):
     return [render_case(c, rng, held) for c in chosen]
 
 
-def language(rng):
-    """Of a policy to train on: Chinese more often than in the evaluation, as it is the harder half."""
+def language(rng, world="core"):
+    """Of a policy to train on. Of the core world's, Chinese more often than in the evaluation, as
+    it is the harder half; of the wide world's, each alike."""
+    if world == "wide":
+        return rng.choice(W.WIDE.langs)
     return "zh" if rng.random() < 0.38 else "en"
+
+
+def maker(world):
+    """What makes the policies of a world: rng, language, held, easy, labels -> policy."""
+    if world == "wide":
+        import shapes
+
+        return shapes.make
+    return make_policy
 
 
 def twins(rng, n=CASES_A_PACK, held=False, easy=False, lang=None, kinds=EDITS):

@@ -22,6 +22,7 @@ UNNUMBERED = 12  # the style of rules without ids, which are named by their firs
 HELD_STYLE = 9  # K-3: an id that training never sees
 FORMS = ["plain", "plain", "plain", "bare", "four"]  # four: Instruction, Definitions, Criteria, Examples
 TOKENS = (80, 800)
+CLAUSES = SIZES + [8, 9, 10, 11]
 
 
 @dataclass
@@ -36,10 +37,15 @@ class Wide(Policy):
 
 
 def rough_tokens(text):
-    """About as many tokens as Pebble's vocabulary makes of a text, a little more: words, digits,
-    marks, and Chinese characters in twos."""
+    """About as many tokens as a vocabulary of 8,192 pieces, trained on this world, makes of a text
+    (0.7 to 1.3 times as many): words, digits, marks, and Chinese characters in twos."""
     han = len(re.findall(r"[\u4e00-\u9fff]", text))
     return len(re.findall(r"[^\W\d_\u4e00-\u9fff]+|\d|[^\w\s]|\n+", text)) * 115 // 100 + han * 2 // 3
+
+
+def fits(text):
+    """Whether a policy has the length that it should have, with some room for the estimate."""
+    return TOKENS[0] * 5 // 4 <= rough_tokens(text) <= TOKENS[1] * 4 // 5
 
 
 def choose_topics(rng):
@@ -147,7 +153,7 @@ def one(rng, lang, held, easy, asked, contract=None, taken=()):
         if set(topics) & set(taken):
             continue
         severity = rng.random() < 0.2 and not asked and not contract
-        clauses = make_clauses(rng, topics, goods, severity, rng.choice(SHORT if easy or contract else SIZES))
+        clauses = make_clauses(rng, topics, goods, severity, rng.choice(SHORT if easy or contract else CLAUSES))
         scales = wide_words.SCALES["held"] if held and rng.random() < 0.3 else wide_words.SCALES[lang]
         scale = dict(zip(("SP0", "SP2", "SP3", "SP4"), rng.choice(scales))) if severity else {}
         style = style_for(rng, severity, scale, held)
@@ -208,7 +214,7 @@ def make(rng, lang=None, held=False, easy=False, labels=None):
         elif p.form == "four":
             add_examples(p, rng)
         p.text = render(p)
-        if TOKENS[0] <= rough_tokens(p.text) <= TOKENS[1] * 95 // 100:
+        if fits(p.text):
             return p
 
 

@@ -267,7 +267,7 @@ class Stream(unittest.TestCase):
         rng, seen = random.Random(41), Counter()
         for _ in range(500):
             p = S.make(rng)
-            self.assertTrue(S.TOKENS[0] <= S.rough_tokens(p.text) <= S.TOKENS[1])
+            self.assertTrue(S.fits(p.text))
             for c in p.clauses:
                 self.assertIn(c.id.strip("“”«»"), p.text)
                 self.assertIn(c.text, p.text)

@@ -29,8 +29,8 @@ def twins(rng, kinds=edits.TRAINED, n=G.CASES_A_PACK, lang=None, held=False, eas
             kind, q = made
             ordered = kind in ("precedence", "over")
             cases = G.pick_cases(p, rng, n, held, q, 2 if ordered else rng.choice([0, 1]))
-            # Where only precedence differs, only cases claimed by both sides can tell.
-            if not ordered or any(verdict(p, c) != verdict(q, c) for c in cases):
+            # An edit that moves no verdict teaches little; where only precedence differs, nothing.
+            if any(verdict(p, c) != verdict(q, c) for c in cases) or not ordered and rng.random() < 0.3:
                 return kind, p, q, cases
 
 
@@ -66,7 +66,7 @@ def heldout(seed=90211, policies=48, n=6):
     rng, rows = random.Random(seed), []
     for i in range(policies):
         p = shapes.make(rng, shapes.W.WIDE.langs[i % 4], held=True, labels="held" if i % 8 >= 6 else None)
-        rows += [G.row(f"wide-{i:02d}-{j}", p, c, lang=p.lang) for j, c in enumerate(G.pick_cases(p, rng, n, held=True, clashes=1))]
+        rows += [G.row(f"wide-{i:02d}-{j}", p, c, lang=p.lang, ids=[k.id for k in p.clauses]) for j, c in enumerate(G.pick_cases(p, rng, n, held=True, clashes=1))]
     return rows
 
 
@@ -88,7 +88,7 @@ def counterfactual(seed=4712, pairs=60):
                 continue
             c = rng.choice(found)
             changed += want
-            rows += [G.row(f"{kind}-{i:03d}-{s}", x, c, lang=p.lang, kind=kind, pair=f"{kind}-{i}", side=s) for s, x in (("a", p), ("b", q))]
+            rows += [G.row(f"{kind}-{i:03d}-{s}", x, c, lang=p.lang, ids=[k.id for k in x.clauses], kind=kind, pair=f"{kind}-{i}", side=s) for s, x in (("a", p), ("b", q))]
             i += 1
     return rows
 
@@ -100,7 +100,7 @@ def no_ops(seed=5151, pairs=24, n=4):
         for i in range(pairs):
             _, p, q, cases = same(rng, n, shapes.W.WIDE.langs[i % 4], True, [kind])
             for j, c in enumerate(cases):
-                rows += [G.row(f"{kind}-{i:03d}-{j}-{s}", x, c, lang=p.lang, kind=kind, pair=f"{kind}-{i}-{j}", side=s) for s, x in (("a", p), ("b", q))]
+                rows += [G.row(f"{kind}-{i:03d}-{j}-{s}", x, c, lang=p.lang, ids=[k.id for k in x.clauses], kind=kind, pair=f"{kind}-{i}-{j}", side=s) for s, x in (("a", p), ("b", q))]
     return rows
 
 
