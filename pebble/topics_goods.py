@@ -36,7 +36,7 @@ TOPICS = {
         en=("drones", ["drones", "unregistered drones", "camera drones"], "drones|camera drones|a racing drone|unregistered drones|a quadcopter|drone kits|spare drone rotors|long-range drones|a mini drone"),
         zh=("无人机", ["无人机", "未登记的无人机", "航拍无人机"], "无人机|航拍机|四轴飞行器|穿越机|无人机套件|远程无人机|迷你无人机|二手无人机"),
         es=("drones", ["drones", "drones sin registro", "drones con cámara"], "drones|drones con cámara|drones de carreras|cuadricópteros|minidrones|drones de largo alcance|hélices de dron|kits de dron"),
-        ar=("الطائرات المسيّرة", ["الطائرات المسيّرة", "الطائرات المسيّرة غير المسجلة", "الدرونات"], "~طائرات ~مسيّرة|درونات ~تصوير|درونات ~سباق|~درونات ~صغيرة|مراوح ~درون|قطع ~درونات|~طائرات ~تصوير ~صغيرة")),
+        ar=("الطائرات المسيّرة", ["الطائرات المسيّرة", "الطائرات المسيّرة غير المسجلة", "الدرونات"], "~طائرات ~مسيّرة|درونات ~تصوير|درونات ~سباق|~درونات ~صغيرة|مراوح ~درون|قطع ~درونات|طائرات ~تصوير ~صغيرة")),
     "jammers": _t("gadgets", "goods",
         en=("signal jammers", ["signal jammers", "jamming devices", "devices that block signals"], "signal jammers|a phone jammer|GPS jammers|radio jammers|a pocket jammer|Wi-Fi jammers|jamming antennas|a car-key jammer"),
         zh=("信号屏蔽器", ["信号屏蔽器", "信号干扰设备", "屏蔽信号的设备"], "信号屏蔽器|手机屏蔽器|定位屏蔽器|信号干扰器|车钥匙干扰器|考场屏蔽仪|便携屏蔽器|屏蔽天线"),

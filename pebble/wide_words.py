@@ -12,12 +12,12 @@ LANGS = ("en", "zh", "es", "ar")
 # Somebody says that something is not done: words of a sale, and no sale.
 DENIAL = {
     "en": "denial", "zh": "否认", "es": "negación", "ar": "النفي", "goods": True,
-    "clause": {"en": ["Statements that {x} [is|are] not [offered|wanted]", "Denials [that concern|about] {x}", "Saying no to {x}", "Posts that reject {x}"],
+    "clause": {"en": ["Statements that reject any trade in {x}", "Denials [that concern|about] {x}", "Saying no to {x}", "Posts that reject {x}"],
                "zh": ["声明不[卖|提供]{x}", "否认[涉及|参与]{x}", "表示不要{x}的内容"],
                "es": ["Negar cualquier trato con {x}", "Mensajes que rechazan {x}", "Decir que no a {x}"],
                "ar": ["نفي أي صلة {bex}", "رسائل ترفض {x}", "نفي عرض {x}"]},
     "np": {"en": ["denials", "statements of refusal to trade"], "zh": ["否认", "否认声明"], "es": ["negaciones", "desmentidos"], "ar": ["النفي", "بيانات النفي"]},
-    "post": {"en": ["<[We do not|I don't|We never|Nobody here does] [sell|offer|advertise|promote]> {x}[, please stop asking|, and never did|]", "<[No, I never|I have never] [sold|offered|praised|used]> {x}[, that was someone else|]", "{x}? <[Not from us|Not here|We don't do that|No, thank you]>", "<It is not true that I [sell|offer|make]> {x}", "<[There is no|There are no|You will find no]> {x} [in our shop|on this page|for sale here]"],
+    "post": {"en": ["<[We do not|I don't|We never] [sell|offer|advertise|promote]> {x}[, please stop asking|, and never did|]", "<Nobody here [sells|offers|makes]> {x}", "<[No, I never|I have never] [sold|offered|praised|used]> {x}[, that was someone else|]", "{x}? <[Not from us|Not here|We don't do that|No, thank you]>", "<It is not true that I [sell|offer|make]> {x}", "{x}: <not [in our shop|on this page|from me|for sale here]>"],
              "zh": ["<[我们不|我从不|本店不][卖|提供|推广]>{x}[，别再问了|]", "<[我没有|我从没][卖过|推荐过|用过]>{x}", "{x}？<[这里没有|不是我们|不做这个]>", "<说我[卖|做]>{x}<不是真的>"],
              "es": ["<[No|Nunca|Jamás] [vendemos|ofrecemos|anunciamos|recomendamos]> {x}[, no preguntéis más|]", "<[No he vendido nunca|Jamás he probado|Nunca he ofrecido]> {x}", "¿{x}? <[Aquí no|Con nosotros no|No, gracias]>", "<No es verdad que yo [venda|ofrezca]> {x}"],
              "ar": ["<[نحن لا|أنا لا] [نبيع|نعرض|نروّج] شيئًا> من {the}", "<لم [أبع|أعرض|أمدح] قط> {the}[، لا تسألوني|]", "{the}؟ <[ليس عندنا|ليس هنا|لا، شكرًا]>", "<ليس صحيحًا أنني [أبيع|أعرض]> {the}"]},
