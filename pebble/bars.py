@@ -139,7 +139,7 @@ def _opening(sentence):
 
 
 # How lines of a trace begin that walk no clause.
-_SENTENCES = tuple(({_opening(s) for say in SPEECH.values() for s in (say.count, say.shows, *say.first.values(), say.over, say.highest, say.none, say.decides, say.together, say.together_safe)} | {_opening(s["part"]) for s in SECTIONS.values()}) - {""})
+_SENTENCES = tuple(({_opening(s) for say in SPEECH.values() for s in (say.count, say.shows, *say.first.values(), say.over, say.highest, say.none, say.decides, say.together, say.together_safe)} | {_opening(title) for s in SECTIONS.values() for title in s["parts"]}) - {""})
 _DECIDES = [re.escape(say.decides).replace(re.escape("{id}"), "(.+?)").replace(re.escape("{level}."), ".+") for say in SPEECH.values()]
 
 

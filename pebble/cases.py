@@ -149,8 +149,11 @@ def render_case(case, rng, held=False):
             turns = [ask, body]
         else:
             turns = [body, v.say(rng.choice(NEUTRAL[lang]))]
-        if rng.random() < 0.08:
-            turns = [v.say(rng.choice(fill)), v.say(rng.choice(NEUTRAL[lang]))] + turns
+        talk = lambda: [v.say(rng.choice(fill)), v.say(rng.choice(NEUTRAL[lang]))]
+        if rng.random() < (0.08 if case.world is W.CORE else 0.3):
+            turns = talk() + turns
+        if case.world is not W.CORE and rng.random() < 0.2:
+            turns = turns + talk()
         case.text = "\n\n".join(("User: " if i % 2 == 0 else "Assistant: ") + t.strip() for i, t in enumerate(turns))
     else:
         case.text = (v.say(rng.choice(PREFACE[lang])) + body) if case.kind == "model_output" else body

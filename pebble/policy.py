@@ -48,16 +48,17 @@ def topic_name(topic, lang):
     return W.GROUPS[topic[1:]][lang][0] if topic[0] == "@" else W.TOPICS[topic][lang][0]
 
 
-def canonical(clause, lang, shown=()):
+def canonical(clause, lang, shown=(), explain=True):
     """What the trace copies before it compares: `sale or promotion of tobacco`. Acts and
     topics that are `shown` carry a mark: `sale* or promotion of tobacco*`. A word that the policy's
-    definitions explain stands before what it means: `sale* of Brask = tobacco* or vaping`."""
+    definitions explain stands before what it means: `sale* of Brask = tobacco* or vaping`,
+    or alone without `explain`."""
     say, mark = SPEECH[lang], lambda key: "*" if key in shown else ""
     acts = say.either.join(W.ACTS[a][lang] + mark(a) for a in clause.acts)
     topics = say.either.join(topic_name(t, lang) + mark(t) for t in clause.topics)
     if not topics:
         return acts
-    return say.of.format(acts=acts, topics=f"{clause.word} = {topics}" if clause.word else topics)
+    return say.of.format(acts=acts, topics=topics if not clause.word else f"{clause.word} = {topics}" if explain else clause.word)
 
 
 def topic_phrase(topics, v):
@@ -78,7 +79,7 @@ def word_clause(c, v, plainly=0.06):
     """The sentence of a clause, in one of many wordings; `plainly` is the share in canonical words."""
     rng, say = v.rng, SPEECH[v.lang]
     if rng.random() < plainly:
-        text = canonical(c, v.lang)
+        text = canonical(c, v.lang, explain=False)
         text = capital(text) if plainly < 0.1 else text
         return text + condition_text(c, v) if c.condition else text
     if len(c.acts) == 1 and c.topics:

@@ -143,7 +143,7 @@ def answer(p, case):
         if k["rule_ids"]:
             out["rule_ids"] = rules
         if k.get("rationale"):
-            out["rationale"] = canonical(c, p.lang) if c else SPEECH[p.lang].none
+            out["rationale"] = canonical(c, p.lang, explain=False) if c else SPEECH[p.lang].none
         return json.dumps(out, ensure_ascii=False), "1" if bad else "0", rules
     label = p.scale.get(c.level if c else "SP0", c.level if c else "SP0") if k["output"] == "severity" else k["violates"] if bad else k["safe"]
     return label + (f" {c.id}" if k["rule"] and c else ""), label, rules

@@ -15,7 +15,7 @@ SECTIONS = {
         "violates": "[Violates|Not allowed|Violations|Forbidden|Prohibited]", "safe": "[Safe|Allowed|Exceptions|Not a violation|Permitted]",
         "grades": ("safe", "low", "medium", "high"), "highest": "[The highest level wins|If several levels apply, take the highest].",
         "nothing": "[If nothing applies, it is safe|No rule applies: safe|If nothing applies, {s}|Whatever no rule names is {s}].",
-        "two": "[Two policies follow. Content violates if it violates either of them.|Judge the content under both policies below; one violation is enough.]", "part": "Policy {n}: {x}",
+        "two": "[Two policies follow. Content violates if it violates either of them.|Judge the content under both policies below; one violation is enough.]", "parts": ("First policy: {x}", "Second policy: {x}"),
     },
     "zh": {
         "title": ["{x}管理规定", "{x}", "{x}政策", "关于{x}的规则", "{x}内容标准"],
@@ -27,7 +27,7 @@ SECTIONS = {
         "violates": "[违规|禁止|违规内容|不允许]", "safe": "[允许|例外|合规|不违规]",
         "grades": ("合规", "轻微", "中等", "严重"), "highest": "[多级同时符合时取最高级|以最高级别为准]。",
         "nothing": "[没有条款符合则合规|不符合任何条款视为合规|没有条款涉及的内容为{s}]。",
-        "two": "[以下有两份政策，违反其中任何一份即为违规。|请同时按下面两份政策判断，违反一份就算违规。]", "part": "政策{n}：{x}",
+        "two": "[以下有两份政策，违反其中任何一份即为违规。|请同时按下面两份政策判断，违反一份就算违规。]", "parts": ("第一份政策：{x}", "第二份政策：{x}"),
     },
     "es": {
         "title": ["Política: {x}", "{x}", "Reglas sobre {x}", "Normas de la comunidad: {x}", "Qué aceptamos sobre {x}"],
@@ -39,7 +39,7 @@ SECTIONS = {
         "violates": "[Infringe|No permitido|Infracciones|Prohibido]", "safe": "[Permitido|Excepciones|No es infracción|Admitido]",
         "grades": ("permitido", "leve", "medio", "grave"), "highest": "[Gana el nivel más alto|Si se cumplen varios niveles, elige el más alto].",
         "nothing": "[Si nada se cumple, está permitido|Si no se cumple ninguna regla: permitido|Lo que ninguna regla nombra es {s}].",
-        "two": "[Siguen dos políticas. El contenido infringe si infringe una de ellas.|Juzga el contenido según las dos políticas; basta una infracción.]", "part": "Política {n}: {x}",
+        "two": "[Siguen dos políticas. El contenido infringe si infringe una de ellas.|Juzga el contenido según las dos políticas; basta una infracción.]", "parts": ("Primera política: {x}", "Segunda política: {x}"),
     },
     "ar": {
         "title": ["سياسة: {x}", "{x}", "قواعد بشأن {x}", "معايير المجتمع: {x}", "ما نقبله بشأن {x}"],
@@ -51,6 +51,6 @@ SECTIONS = {
         "violates": "[مخالف|غير مسموح|المخالفات|ممنوع]", "safe": "[مسموح|الاستثناءات|ليس مخالفة|مقبول]",
         "grades": ("مسموح", "خفيف", "متوسط", "شديد"), "highest": "[الدرجة الأعلى تغلب|إذا انطبقت عدة درجات فخذ الأعلى].",
         "nothing": "[إذا لم تنطبق قاعدة فالمحتوى مسموح|لا قاعدة تنطبق: مسموح|ما لا تذكره قاعدة فهو {s}].",
-        "two": "[فيما يلي سياستان، والمحتوى مخالف إذا خالف إحداهما.|احكم على المحتوى وفق السياستين معًا، وتكفي مخالفة واحدة.]", "part": "السياسة {n}: {x}",
+        "two": "[فيما يلي سياستان، والمحتوى مخالف إذا خالف إحداهما.|احكم على المحتوى وفق السياستين معًا، وتكفي مخالفة واحدة.]", "parts": ("السياسة الأولى: {x}", "السياسة الثانية: {x}"),
     },
 }

@@ -161,7 +161,8 @@ def one(rng, lang, held, easy, asked, contract=None, taken=()):
             continue
         v = Voice(rng, lang, False, W.WIDE)
         p = Wide(lang, clauses, contract or contract_for(lang, severity, style != UNNUMBERED, rng, held, asked), rng.choice(["violates", "safe"]), style=style, held=held, world=W.WIDE, scale=scale)
-        p.grouped = severity or rng.random() < 0.8
+        p.form = rng.choice(FORMS)
+        p.grouped = severity or p.form == "four" or rng.random() < 0.75
         p.clauses = sided(clauses, "SP0" if severity else "safe", rng, p.grouped)
         if rng.random() < (0.1 if easy else 0.25):
             rename(p, rng)
@@ -172,7 +173,6 @@ def one(rng, lang, held, easy, asked, contract=None, taken=()):
         for _ in range(rng.choice([0, 0, 1, 1, 2])):
             p.over = with_order(p, rng)
         p.subject = topic_phrase(tuple(topics[:2]), v)
-        p.form = rng.choice(FORMS)
         p.seed = rng.getrandbits(32)
         return p
 
@@ -188,8 +188,7 @@ def both(a, b):
     """Two policies in one prompt; None where their ids collide."""
     if {c.id for c in a.clauses} & {c.id for c in b.clauses}:
         return None
-    part = SECTIONS[a.lang]["part"]
-    a, b = (replace(q, title=part.format(n=n, x=q.subject), form="plain", examples=()) for n, q in enumerate((a, b), 1))
+    a, b = (replace(q, title=title.format(x=q.subject), form="plain", examples=()) for q, title in zip((a, b), SECTIONS[a.lang]["parts"]))
     return Wide(a.lang, a.clauses + b.clauses, a.contract, a.precedence, held=a.held, world=W.WIDE, parts=(a, b), seed=a.seed, style=a.style)
 
 

@@ -90,7 +90,7 @@ class Replies(unittest.TestCase):
         self.assertIsNone(B.read_verdict('{"conflicts": [["a"]]}', "conflicts", {}))
 
     def test_leads_are_ids_of_clauses_only(self):
-        for line, want in (("T1 sale of tobacco*: no.", "T1"), ("§2.1 venta de tabaco: no.", "§2.1"), ("Policy 1: drones.", None), ("Precedence: violations first.", None), ("Decide B1: permitido.", None),
+        for line, want in (("T1 sale of tobacco*: no.", "T1"), ("§2.1 venta de tabaco: no.", "§2.1"), ("First policy: drones.", None), ("Precedence: violations first.", None), ("Decide B1: permitido.", None),
                            ("“Offers to” sale of fur: applies, violates.", "“Offers to”"), ("优先级：M-2优先于M-1：否。", None), ("M-2 香烟的出售：否。", "M-2"), ("القاعدة الحاسمة 6a: L0.", None), ("6a النفي: لا.", "6a")):
             self.assertEqual(B.lead(line), want, line)
 
