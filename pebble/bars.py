@@ -7,7 +7,6 @@ of rows that were judged: each has `got` (trace, final), `read` (verdict, label,
 
 import json
 import math
-import random
 import re
 from collections import defaultdict
 from dataclasses import dataclass
@@ -43,7 +42,7 @@ class Figure:
 
 def core_counterfactual(seed=4713, pairs=40):
     """As wide.counterfactual, in the core world."""
-    rng, rows = random.Random(seed), []
+    rng, rows = wide.apart(seed), []
     for kind, of in (("toggle", ["remove", "flip"]), ("exception", ["condition"]), ("precedence", ["precedence"])):
         i = changed = 0
         while i < pairs:
@@ -61,7 +60,7 @@ def core_counterfactual(seed=4713, pairs=40):
 
 def core_same(seed=5152, pairs=20, n=3):
     """As wide.no_ops, in the core world."""
-    rng, rows = random.Random(seed), []
+    rng, rows = wide.apart(seed), []
     for kind in edits.NO_OP:
         i = 0
         while i < pairs:

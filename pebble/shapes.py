@@ -196,7 +196,7 @@ def add_examples(p, rng):
     """Short cases near the policy, of both sides."""
     pool = [make_case(q, rng) for q in (p.parts or (p,)) for _ in range(8)]
     pool = [replace(c, kind="user_input", lang=p.lang) for c in pool]
-    n = rng.choice([2, 3, 4, 4, 5, 6])
+    n = rng.choice([4, 4, 5, 6])
     bad, good = ([c for c in pool if (verdict(p, c) == "violates") == side] for side in (True, False))
     p.examples = tuple(render_case(c, rng) for c in bad[: (n + 1) // 2] + good[: n // 2])
 

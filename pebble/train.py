@@ -150,6 +150,7 @@ def main():
     ap.add_argument("--size", nargs="*", default=[], metavar="FIELD=N", help="sizes of model.Config other than its defaults: vocab_size=8192 hidden_size=192")
     ap.add_argument("--packs", type=int, default=8, help="packs a step")
     ap.add_argument("--seed", type=int, default=1)
+    ap.add_argument("--producers", type=int, default=1, help="processes that make packs; one makes some 100,000 tokens a second, a GPU wants more")
     ap.add_argument("--rate", type=float, default=2e-3)
     ap.add_argument("--decay-from", type=float, default=0.4, help="share of the minutes after which the rate falls")
     ap.add_argument("--checkpoint-minutes", type=float, default=5)
@@ -190,8 +191,9 @@ def main():
     checks = {"drill": [drill.item(rng) for _ in range(24)], "seen": items(50_001, False), "held": items(50_002, True)}
     share = mp.Value("d", state["seconds"] / (a.minutes * 60))
     queue = mp.Queue(maxsize=24)
-    worker = mp.Process(target=produce, args=(queue, str(tok_path), a.seed * 1000 + state["step"], a.packs, share, a.world), daemon=True)
-    worker.start()
+    workers = [mp.Process(target=produce, args=(queue, str(tok_path), a.seed * 1000 + state["step"] + 10_000_000 * k, a.packs, share, a.world), daemon=True) for k in range(a.producers)]
+    for worker in workers:
+        worker.start()
     budget, begin, base, last = a.minutes * 60, time.time(), state["seconds"], time.time()
     recent, recent_tokens, recent_time = [], 0, time.time()
     while state["seconds"] < budget:
@@ -224,7 +226,8 @@ def main():
             print("  whole replies " + ", ".join(f"{k} {e:.3f} (loss {l:.4f})" for k, (e, l) in figures.items()), flush=True)
             torch.save({"config": asdict(cfg), "model": model.state_dict(), "adam": adam.state_dict(), "state": state}, ckpt_path.with_suffix(".new"))
             ckpt_path.with_suffix(".new").replace(ckpt_path)
-    worker.terminate()
+    for worker in workers:
+        worker.terminate()
 
 
 if __name__ == "__main__":
