@@ -7,6 +7,7 @@ policy, an edit of it and cases for both, which teaches that the clause decides.
 
     python3 pebble/generate.py sample --seed 1          # look at one pack
     python3 pebble/generate.py eval --out fixtures/pebble-eval
+    python3 pebble/generate.py sample --world wide --seed 1
 """
 
 import argparse
@@ -14,7 +15,8 @@ import json
 import random
 from pathlib import Path
 
-from cases import clashing, make_case, render_case
+import world as W
+from cases import clashing, near, render_case
 from policy import EDITS, EDITS_TRAINED, edit_policy, make_policy, render_policy
 from review import answer, clash, decide, trace, verdict
 
@@ -28,14 +30,14 @@ CASES_A_PACK = 4
 def pick_cases(p, rng, n, held=False, other=None, clashes=0):
     """n rendered cases: both verdicts in balance, and with `other`, verdicts that differ. Up to
     `clashes` of them are claimed by clauses of both sides."""
-    pool = [make_case(p, rng) for _ in range(n * 5)]
+    pool = [near(p, rng) for _ in range(n * 5)]
     pairs = p.over + (other.over if other else ())
     claimed = [clashing(p, rng, pairs if rng.random() < 0.6 else ()) for _ in range(clashes * 2)]
     chosen = [c for c in claimed if c and clash(p, c)][:clashes]
     if other:
         edited = [c for c in p.clauses if c not in other.clauses]
-        pool += [make_case(p, rng, edited) for _ in range(n * 3)]
-        pool += [make_case(other, rng, [c for c in other.clauses if c not in p.clauses]) for _ in range(n * 3)]
+        pool += [near(p, rng, edited) for _ in range(n * 3)]
+        pool += [near(other, rng, [c for c in other.clauses if c not in p.clauses]) for _ in range(n * 3)]
         rng.shuffle(pool)
         moved = [c for c in pool if verdict(p, c) != verdict(other, c)]
         touched = [c for c in pool if decide(p, c) != decide(other, c) and c not in moved]
@@ -51,9 +53,21 @@ def pick_cases(p, rng, n, held=False, other=None, clashes=0):
     return [render_case(c, rng, held) for c in chosen]
 
 
-def language(rng):
-    """Of a policy to train on: Chinese more often than in the evaluation, as it is the harder half."""
+def language(rng, world="core"):
+    """Of a policy to train on. Of the core world's, Chinese more often than in the evaluation, as
+    it is the harder half; of the wide world's, each alike."""
+    if world == "wide":
+        return rng.choice(W.WIDE.langs)
     return "zh" if rng.random() < 0.38 else "en"
+
+
+def maker(world):
+    """What makes the policies of a world: rng, language, held, easy, labels -> policy."""
+    if world == "wide":
+        import shapes
+
+        return shapes.make
+    return make_policy
 
 
 def twins(rng, n=CASES_A_PACK, held=False, easy=False, lang=None, kinds=EDITS):
@@ -77,8 +91,12 @@ def pack(p, cases, rng, effort=None):
     return {"policy": p.text, "effort": effort, "cases": [(c.text, trace(p, c, effort), answer(p, c)[0]) for c in cases]}
 
 
-def training_packs(seed, easy=lambda: False):
+def training_packs(seed, easy=lambda: False, world="core"):
     """An endless stream of packs; many of them come as twins. `easy` asks for easy policies."""
+    if world == "wide":
+        import wide  # which builds upon this file
+
+        yield from wide.training_packs(seed, easy)
     rng = random.Random(seed)
     while True:
         now = easy()
@@ -94,17 +112,17 @@ def training_packs(seed, easy=lambda: False):
 def contract_json(p):
     k = p.contract
     if k["output"] == "severity":
-        return "label", {"SP0": "safe", "SP2": "violates", "SP3": "violates", "SP4": "violates"}
+        return "label", {p.scale.get(k, k): "safe" if k == "SP0" else "violates" for k in ("SP0", "SP2", "SP3", "SP4")}
     if k["output"] == "label":
         return "label", {k["violates"]: "violates", k["safe"]: "safe"}
     return k["output"], {"1": "violates", "0": "safe"}
 
 
-def row(name, p, case, **more):
+def row(name, p, case, effort="low", **more):
     final, label, rules = answer(p, case)
     contract, labels = contract_json(p)
-    return {"id": name, "policy": p.text, "contract": contract, "labels": labels, "effort": "low", "content": case.text,
-            "expected": verdict(p, case), "label": label, "rules": rules, "final": final, "trace": trace(p, case, "low"), **more}
+    return {"id": name, "policy": p.text, "contract": contract, "labels": labels, "effort": effort, "content": case.text,
+            "expected": verdict(p, case), "label": label, "rules": rules, "final": final, "trace": trace(p, case, effort), **more}
 
 
 def heldout(seed=90210, policies=50, n=10):
@@ -145,16 +163,23 @@ def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("what", choices=["sample", "eval"])
     ap.add_argument("--seed", type=int, default=1)
+    ap.add_argument("--world", choices=["core", "wide"], default="core", help="the shipped weights know the core world alone")
     ap.add_argument("--out", type=Path, default=Path("fixtures/pebble-eval"))
     a = ap.parse_args()
     if a.what == "sample":
-        item = next(training_packs(a.seed))
+        item = next(training_packs(a.seed, world=a.world))
         print(item["policy"], "\n")
         for text, reason, final in item["cases"]:
             print(f"{text}\n  {reason}\n  {final}\n")
         return
     a.out.mkdir(parents=True, exist_ok=True)
-    for name, rows in (("heldout", heldout()), ("counterfactual", counterfactual()), ("labels", labels())):
+    files = {"heldout": heldout, "counterfactual": counterfactual, "labels": labels}
+    if a.world == "wide":
+        import wide
+
+        files = wide.FILES
+    for name, make in files.items():
+        rows = make()
         lines = [json.dumps(r, ensure_ascii=False) for r in rows]
         (a.out / f"{name}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
         print(name, len(rows), "rows,", sum(r["expected"] == "violates" for r in rows), "violate")
