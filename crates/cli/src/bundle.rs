@@ -137,6 +137,7 @@ async fn rerun(
     let root = args.workspace.as_deref().unwrap_or(scratch.path());
     let options = Options {
         model: args.model.clone(),
+        device: place::device(),
         ..Options::default()
     };
     let studio = Studio::open(root, options).await?;

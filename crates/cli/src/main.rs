@@ -43,6 +43,9 @@ async fn main() -> ExitCode {
         )
         .with_writer(std::io::stderr)
         .init();
+    if let Some(device) = cli.device {
+        place::set_device(device.into());
+    }
     match answer(cli.command).await {
         Ok(Ending::Success) => ExitCode::SUCCESS,
         Ok(Ending::NotMet) => ExitCode::from(1),

@@ -19,9 +19,10 @@ pub struct Engine {
 pub struct ModelInfo {
     /// The checkpoint's folder name.
     pub name: String,
-    /// SHA-256 over config, tokenizer and weights: 64 lower-case hexadecimal digits.
+    /// SHA-256 over config, tokenizer and weights: 64 lower-case hexadecimal digits. On a GPU
+    /// over what its results depend on as well: they are not the processor's to the bit.
     pub digest: String,
-    /// `cpu`, …
+    /// `cpu`, or `cuda`, the GPU's name and its architecture.
     pub device: String,
     /// Bytes of the weights in memory.
     pub bytes: u64,
@@ -30,6 +31,26 @@ pub struct ModelInfo {
     pub vocab: u32,
     /// Longest sequence, in tokens, prompt and reply together.
     pub context_tokens: u32,
+}
+
+/// Where a model is to compute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Device {
+    #[default]
+    Cpu,
+    /// An NVIDIA GPU where there is one that can, the processor elsewhere.
+    Auto,
+    /// An NVIDIA GPU, or nothing.
+    Cuda,
+}
+
+/// Where to load a model to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Placement<'a> {
+    pub device: Device,
+    /// The demonstration model's folder, with which a GPU is tested before its first use; where
+    /// it is not at hand, random weights of its shape serve.
+    pub pebble: Option<&'a Path>,
 }
 
 /// Why a checkpoint cannot be loaded: names the file, the tensor and the remedy.
@@ -172,10 +193,20 @@ impl Cancel {
 }
 
 impl Engine {
-    /// Loads a folder with config.json, *.safetensors and tokenizer.json.
+    /// Loads a folder with config.json, *.safetensors and tokenizer.json onto the processor.
     pub fn load(dir: &Path) -> Result<Engine, LoadError> {
-        let (info, loaded) = generate::load(dir)?;
+        Engine::load_to(dir, Placement::default())
+    }
+
+    /// As `load`, onto the device that is asked for.
+    pub fn load_to(dir: &Path, placement: Placement<'_>) -> Result<Engine, LoadError> {
+        let (info, loaded) = generate::load(dir, placement)?;
         Ok(Engine { info, loaded })
+    }
+
+    /// Why the processor computes although a GPU was to, if one could.
+    pub fn device_note(&self) -> Option<&str> {
+        self.loaded.device_note()
     }
 
     pub fn info(&self) -> &ModelInfo {

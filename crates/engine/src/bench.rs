@@ -8,8 +8,8 @@ use std::time::Instant;
 
 use crate::machine::{self, Machine};
 use crate::{
-    Alternatives, Cancel, Effort, Engine, Event, GenerateError, LoadError, Prefix, Request,
-    Sampling,
+    Alternatives, Cancel, Effort, Engine, Event, GenerateError, LoadError, Placement, Prefix,
+    Request, Sampling,
 };
 
 /// A model loaded to be measured.
@@ -44,6 +44,8 @@ pub struct Place {
 pub struct Measured {
     pub name: String,
     pub digest: String,
+    /// Where it computes.
+    pub device: String,
     pub parameters: u64,
     pub weights_bytes: u64,
     pub load_ms: f64,
@@ -75,6 +77,8 @@ pub struct Decode {
     pub step_ms: Spread,
     /// Of all replies together.
     pub decode_tokens_per_s: Spread,
+    /// From the call to the end of the last reply, prompts of the cases included.
+    pub replies_ms: Spread,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -104,9 +108,9 @@ pub struct RerunSize {
 }
 
 impl Bench {
-    pub fn load(dir: &Path) -> Result<Bench, LoadError> {
+    pub fn load(dir: &Path, placement: Placement<'_>) -> Result<Bench, LoadError> {
         let started = Instant::now();
-        let mut engine = Engine::load(dir)?;
+        let mut engine = Engine::load_to(dir, placement)?;
         engine.run_to_the_bound();
         Ok(Bench {
             engine,
@@ -166,7 +170,7 @@ impl Bench {
         };
         let (short, long) = (requests(1), requests(reply_tokens + 1));
         let mut found = 0;
-        let (mut steps, mut totals) = (Vec::new(), Vec::new());
+        let (mut steps, mut totals, mut wholes) = (Vec::new(), Vec::new(), Vec::new());
         for round in 0..=repeats {
             let alone = self.run(&prefix, &short, cancel)?;
             let whole = self.run(&prefix, &long, cancel)?;
@@ -176,6 +180,7 @@ impl Bench {
                 let decoding = (whole.last_ms - alone.last_ms).max(1e-3);
                 steps.push(decoding / f64::from(reply_tokens));
                 totals.push(decoding);
+                wholes.push(whole.last_ms);
             }
         }
         let figures = Decode {
@@ -184,6 +189,7 @@ impl Bench {
             reply_tokens,
             step_ms: spread(&steps),
             decode_tokens_per_s: rates(f64::from(batch * reply_tokens), &totals),
+            replies_ms: spread(&wholes),
         };
         Ok(self.report("decode", repeats, figures))
     }
@@ -256,6 +262,7 @@ impl Bench {
             model: Measured {
                 name: info.name.clone(),
                 digest: info.digest.clone(),
+                device: info.device.clone(),
                 parameters: info.parameters,
                 weights_bytes: info.bytes,
                 load_ms: self.load_ms,
@@ -422,7 +429,8 @@ mod tests {
     use super::*;
 
     fn pebble() -> Bench {
-        Bench::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/pebble")).unwrap()
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/pebble");
+        Bench::load(&dir, Placement::default()).unwrap()
     }
 
     #[test]

@@ -2,26 +2,25 @@
 //! in which the rows of many replies and prompts go through the model together. A reply that
 //! ends makes room for the next request.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use crate::attention::Kv;
+use crate::backend::{self, Answer, Answers, Backend, Part, Placed, Sequence};
 use crate::config::Config;
 use crate::crew::{Crew, Exchange};
 use crate::draft::Draft;
 use crate::harmony;
-use crate::machine::Machine;
 use crate::margin::Margin;
-use crate::memory;
-use crate::model::{CHUNK, Model, Part};
+use crate::model::CHUNK;
 use crate::reply::{Parser, Piece};
 use crate::sampling::Sampler;
 use crate::vocabulary::Vocabulary;
 use crate::weights::Weights;
 use crate::{
-    Cancel, Channel, Event, Finish, GenerateError, Incoming, LoadError, ModelInfo, Prefix, Reply,
-    Request,
+    Cancel, Channel, Event, Finish, GenerateError, Incoming, LoadError, ModelInfo, Placement,
+    Prefix, Reply, Request,
 };
 
 /// Replies under way at once. More share each pass over the weights; fewer let the first
@@ -34,7 +33,8 @@ const SMALL_BYTES: u64 = 64 << 20;
 const FIRST_SHARE: usize = 2;
 
 pub(crate) struct Loaded {
-    model: Model,
+    backend: Backend,
+    device_note: Option<String>,
     vocabulary: Vocabulary,
     /// Replies that one worker has under way at once.
     active_max: usize,
@@ -55,14 +55,14 @@ enum Ends {
 
 struct Cached {
     tokens: Vec<u32>,
-    kv: Kv,
+    kv: Sequence,
 }
 
 /// A request under way.
 struct Active {
     index: usize,
     incoming: Incoming,
-    kv: Kv,
+    kv: Sequence,
     /// Tokens not computed yet: the rest of the prompt, or the token chosen last.
     pending: Vec<u32>,
     draft: Draft,
@@ -116,18 +116,26 @@ impl Step {
     }
 }
 
-pub(crate) fn load(dir: &Path) -> Result<(ModelInfo, Loaded), LoadError> {
+pub(crate) fn load(dir: &Path, placement: Placement<'_>) -> Result<(ModelInfo, Loaded), LoadError> {
+    load_with(dir, |config, weights| {
+        backend::load(dir, config, weights, placement)
+    })
+}
+
+/// Loads what text needs, and the model by `place`.
+pub(crate) fn load_with(
+    dir: &Path,
+    place: impl Fn(&Config, &Weights) -> Result<Placed, LoadError> + Send + Sync,
+) -> Result<(ModelInfo, Loaded), LoadError> {
     let config = Config::load(dir)?;
     let weights = Weights::open(dir)?;
-    memory::check(&config, &weights, &Machine::here())
-        .map_err(|why| LoadError(format!("{}: {why}", dir.display())))?;
     let hashed = digested(dir);
     // The vocabulary first, as its error is the better one where tokenizer.json is missing.
-    let (vocabulary, model) = rayon::join(
+    let (vocabulary, placed) = rayon::join(
         || Vocabulary::load(dir, config.vocab, &config.end_ids),
-        || Model::load(config.clone(), &weights),
+        || place(&config, &weights),
     );
-    let (vocabulary, model) = (vocabulary?, model?);
+    let (vocabulary, placed) = (vocabulary?, placed?);
     let name = dir.canonicalize().unwrap_or(dir.to_owned());
     let info = ModelInfo {
         name: name
@@ -135,27 +143,28 @@ pub(crate) fn load(dir: &Path) -> Result<(ModelInfo, Loaded), LoadError> {
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned(),
-        digest: weights.digest(&hashed)?,
-        device: "cpu".to_owned(),
+        digest: placed.backend.digest(weights.digest(&hashed)?),
+        device: placed.backend.device().to_owned(),
         bytes: weights.bytes(),
         parameters: weights.parameters(),
         layers: config.windows.len() as u32,
         vocab: config.vocab as u32,
         context_tokens: config.context as u32,
     };
-    let (active_max, crew) = if info.bytes < SMALL_BYTES {
-        (ACTIVE_MAX_SMALL, Crew::each_alone())
-    } else {
-        (ACTIVE_MAX, Crew::all_together())
+    let small = info.bytes < SMALL_BYTES && matches!(placed.backend, Backend::Cpu(_));
+    let (active_max, crew) = match small {
+        true => (ACTIVE_MAX_SMALL, Crew::each_alone()),
+        false => (ACTIVE_MAX, Crew::all_together()),
     };
     let prefix = Mutex::new(Cached {
         tokens: Vec::new(),
-        kv: Kv::new(&config),
+        kv: placed.backend.prefix(),
     });
     Ok((
         info,
         Loaded {
-            model,
+            backend: placed.backend,
+            device_note: placed.note,
             vocabulary,
             active_max,
             crew,
@@ -175,6 +184,10 @@ impl Loaded {
     /// write no harmony, and a benchmark needs tokens all the same.
     pub(crate) fn run_to_the_bound(&mut self) {
         self.ends = Ends::AtTheBound;
+    }
+
+    pub(crate) fn device_note(&self) -> Option<&str> {
+        self.device_note.as_deref()
     }
 
     pub(crate) fn batch_max(&self) -> u32 {
@@ -216,7 +229,7 @@ impl Loaded {
     /// One worker's steps, until it has nothing and is given nothing.
     fn work(
         &self,
-        shared: &Kv,
+        shared: &Sequence,
         exchange: &mut Exchange<'_>,
         cancel: &Cancel,
     ) -> Result<(), GenerateError> {
@@ -256,7 +269,7 @@ impl Loaded {
         let failed = |why| GenerateError::Internal(format!("developer message: {why}"));
         let tokens = harmony::prefix(&self.vocabulary, prefix).map_err(failed)?;
         let closing = harmony::user(&self.vocabulary, "").map_err(failed)?.len();
-        let context = self.model.config.context;
+        let context = self.backend.config().context;
         if tokens.len() + closing >= context {
             return Err(GenerateError::TooLong(format!(
                 "the policy's prompt is {} tokens long, which leaves no room for a case and a \
@@ -273,13 +286,13 @@ impl Loaded {
         let reused = same.min(cached.kv.len());
         cached.kv.truncate(reused);
         cached.tokens.truncate(reused);
-        for chunk in tokens[reused..].chunks(CHUNK) {
+        for chunk in tokens[reused..].chunks(self.backend.chunk()) {
             let part = Part {
-                kv: &mut cached.kv,
+                sequence: &mut cached.kv,
                 tokens: chunk,
                 logits: 0,
             };
-            self.model
+            self.backend
                 .forward(None, &mut [part], &|| cancel.is_cancelled())?;
             cached.tokens.extend_from_slice(chunk);
         }
@@ -296,7 +309,7 @@ impl Loaded {
         &self,
         index: usize,
         incoming: Incoming,
-        shared: &Kv,
+        shared: &Sequence,
         on_event: &mut dyn FnMut(Event),
     ) -> Option<Active> {
         let request = &incoming.request;
@@ -305,7 +318,7 @@ impl Loaded {
         let pending = encoded.clone().unwrap_or_default();
         let mut active = Active {
             index,
-            kv: Kv::new(&self.model.config),
+            kv: self.backend.sequence(),
             prompt_tokens: shared.len() + pending.len(),
             pending,
             draft: self.draft(request),
@@ -317,7 +330,7 @@ impl Loaded {
             started: Instant::now(),
             incoming,
         };
-        let context = self.model.config.context;
+        let context = self.backend.config().context;
         let refused = match encoded {
             Err(why) => Some(Finish::Malformed(format!("the case cannot be read: {why}"))),
             Ok(_) if active.prompt_tokens >= context => Some(Finish::PromptTooLong {
@@ -349,7 +362,7 @@ impl Loaded {
     /// and of the prompts as many as a chunk holds; then the next tokens of each.
     fn step(
         &self,
-        shared: &Kv,
+        shared: &Sequence,
         active: &mut Vec<Active>,
         cancel: &Cancel,
         on_event: &mut dyn FnMut(Event),
@@ -360,7 +373,7 @@ impl Loaded {
         for a in active.iter() {
             let step = match a.generated {
                 0 => Step::of_prompt(a, room),
-                _ => Step::of_reply(a, room, self.model.config.context - shared.len()),
+                _ => Step::of_reply(a, room, self.backend.config().context - shared.len()),
             };
             room -= step.tokens.len() - usize::from(a.generated > 0);
             steps.push(step);
@@ -369,22 +382,23 @@ impl Loaded {
         let mut parts: Vec<Part<'_>> = pairs
             .filter(|(_, step)| !step.tokens.is_empty())
             .map(|(a, step)| Part {
-                kv: &mut a.kv,
+                sequence: &mut a.kv,
                 tokens: &step.tokens,
                 logits: step.asked,
             })
             .collect();
-        let logits = self
-            .model
+        let answers = self
+            .backend
             .forward(Some(shared), &mut parts, &|| cancel.is_cancelled())?;
         if cancel.is_cancelled() {
             return Err(GenerateError::Cancelled);
         }
-        let mut rows = logits.chunks_exact(self.model.config.vocab);
+        let mut first = 0;
         let mut ended = Vec::with_capacity(active.len());
         for (a, step) in active.iter_mut().zip(&steps) {
-            let rows: Vec<&[f32]> = rows.by_ref().take(step.asked).collect();
-            ended.push(self.read(a, step, &rows, shared, on_event)?);
+            let rows = first..first + step.asked;
+            first = rows.end;
+            ended.push(self.read(a, step, &answers, rows, shared, on_event)?);
         }
         let mut ended = ended.into_iter();
         active.retain(|_| !ended.next().unwrap_or_default());
@@ -397,26 +411,27 @@ impl Loaded {
         &self,
         a: &mut Active,
         step: &Step,
-        rows: &[&[f32]],
-        shared: &Kv,
+        answers: &Answers<'_>,
+        mut rows: Range<usize>,
+        shared: &Sequence,
         on_event: &mut dyn FnMut(Event),
     ) -> Result<bool, GenerateError> {
         a.pending.drain(..step.tokens.len() - step.drafted);
-        let Some((first, others)) = rows.split_first() else {
+        let Some(first) = rows.next() else {
             return Ok(false);
         };
         // What follows the first row was computed for tokens that are not chosen yet.
         a.kv.truncate(a.kv.len() - step.drafted);
-        let mut ended = self.advance(a, first, shared, on_event)?;
+        let mut ended = self.advance(a, answers.row(first), shared, on_event)?;
         let mut accepted = 0;
-        for (&proposed, logits) in step.proposal().iter().zip(others) {
+        for (&proposed, row) in step.proposal().iter().zip(rows) {
             if ended || a.pending != [proposed] {
                 break;
             }
             a.pending.clear();
             a.kv.extend(1);
             accepted += 1;
-            ended = self.advance(a, logits, shared, on_event)?;
+            ended = self.advance(a, answers.row(row), shared, on_event)?;
         }
         if step.drafted > 0 {
             a.draft.verified(step.drafted, accepted);
@@ -431,16 +446,16 @@ impl Loaded {
     fn advance(
         &self,
         a: &mut Active,
-        logits: &[f32],
-        shared: &Kv,
+        answer: Answer<'_>,
+        shared: &Sequence,
         on_event: &mut dyn FnMut(Event),
     ) -> Result<bool, GenerateError> {
-        let token = a.sampler.choose(logits).map_err(GenerateError::Internal)?;
+        let token = a.sampler.choose(answer)?;
         a.generated += 1;
         a.draft.follow(token);
         let piece = self.vocabulary.piece(token);
         if let (Piece::Text(bytes), Some(Channel::Final)) = (piece, a.parser.channel()) {
-            a.margin.push(&self.vocabulary, logits, bytes);
+            a.margin.push(&self.vocabulary, &answer.logits()?, bytes);
         }
         let step = a.parser.push(piece);
         if let Some((channel, text)) = step.text {
@@ -450,7 +465,7 @@ impl Loaded {
                 text,
             });
         }
-        let room = self.model.config.context - shared.len() - a.kv.len();
+        let room = self.backend.config().context - shared.len() - a.kv.len();
         let finish = match step.finish {
             Some(finish) if self.ends == Ends::AsWritten => Some(finish),
             Some(_) | None if a.generated >= a.incoming.request.tokens_max || room == 0 => {
@@ -475,7 +490,7 @@ impl Loaded {
 }
 
 impl Active {
-    fn finish(&self, shared: &Kv, on_event: &mut dyn FnMut(Event)) {
+    fn finish(&self, shared: &Sequence, on_event: &mut dyn FnMut(Event)) {
         let reply = Reply {
             analysis: self.parser.text(Channel::Analysis).unwrap_or_default(),
             answer: self.parser.text(Channel::Final),

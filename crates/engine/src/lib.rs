@@ -3,12 +3,14 @@
 
 mod api;
 mod attention;
+mod backend;
 pub mod bench;
 mod checkpoint;
 mod config;
 mod crew;
 mod draft;
 mod generate;
+mod gpu;
 mod harmony;
 mod layout;
 mod linear;
@@ -30,11 +32,12 @@ mod vocabulary;
 mod weights;
 
 pub use api::*;
+pub use backend::{last_logits, last_logits_at};
 pub use checkpoint::{Checkpoint, Shape, inspect};
+pub use gpu::{Gpu, GpuPlan, gpu_plan, gpus};
 pub use harmony::system as system_block;
 pub use machine::{Machine, free_bytes};
 pub use memory::{MemoryPlan, Workload, gib};
-pub use model::last_logits;
 pub use synth::{Like, Synth, Synthesised, synth};
 pub use verify::{
     Fault, FileDigest, MANIFEST, Manifest, ManifestFile, Verified, sha256_of, verify,

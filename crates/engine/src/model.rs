@@ -6,7 +6,6 @@
 
 use candle_core::{Device, Tensor};
 use candle_nn::ops::rms_norm;
-use std::path::Path;
 
 use crate::attention::{Angles, Attend, Kv, Rotary, Row};
 use crate::config::Config;
@@ -316,49 +315,13 @@ impl From<candle_core::Error> for GenerateError {
 /// Tokens of a prompt that are computed in one step.
 pub(crate) const CHUNK: usize = 128;
 
-/// The logits after the last of `tokens`, for parity checks: config.json and safetensors
-/// suffice.
-pub fn last_logits(dir: &Path, tokens: &[u32]) -> Result<Vec<f32>, LoadError> {
-    let config = Config::load(dir)?;
-    let model = Model::load(config, &Weights::open(dir)?)?;
-    if tokens.is_empty() || tokens.len() > model.config.context {
-        return Err(LoadError(format!(
-            "{} tokens given; between 1 and {} are needed.",
-            tokens.len(),
-            model.config.context
-        )));
-    }
-    if let Some(token) = tokens
-        .iter()
-        .find(|&&token| token as usize >= model.config.vocab)
-    {
-        return Err(LoadError(format!(
-            "token {token} is outside of the vocabulary: ids run from 0 to {}.",
-            model.config.vocab - 1
-        )));
-    }
-    let mut kv = Kv::new(&model.config);
-    let mut logits = Vec::new();
-    let chunks = tokens.len().div_ceil(CHUNK);
-    for (i, tokens) in tokens.chunks(CHUNK).enumerate() {
-        let part = Part {
-            kv: &mut kv,
-            tokens,
-            logits: usize::from(i + 1 == chunks),
-        };
-        logits = model
-            .forward(None, &mut [part], &|| false)
-            .map_err(|e| LoadError(e.to_string()))?;
-    }
-    Ok(logits)
-}
-
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
     use crate::testing::Noise;
+    use std::path::Path;
 
     fn fixture(name: &str) -> Model {
         let dir = Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -11,7 +11,7 @@ use crate::view::{
     SpeedView, UnfinishedView, VerifiedView,
 };
 use engine::bench::Bench;
-use engine::{Cancel, GenerateError, Machine};
+use engine::{Cancel, GenerateError, Machine, Placement};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -166,6 +166,7 @@ impl Studio {
     pub async fn speed_test(&self, id: &str) -> Result<SpeedView, Failure> {
         let running = self.model_task().begin()?;
         let path = checkpoints::folder(self.root(), id)?;
+        let (device, pebble) = (self.model().device(), checkpoints::pebble(self.root()));
         let _alone = self.turns().idle().await;
         let cancel = running.cancel.clone();
         blocking(move || {
@@ -173,7 +174,9 @@ impl Studio {
                 GenerateError::Cancelled => Failure::cancelled(),
                 other => Failure::model(other.to_string()),
             };
-            let bench = Bench::load(&path).map_err(|error| Failure::model(error.to_string()))?;
+            let pebble = pebble.as_deref();
+            let bench = Bench::load(&path, Placement { device, pebble });
+            let bench = bench.map_err(|error| Failure::model(error.to_string()))?;
             let prefill = bench
                 .prefill(SPEED_PROMPT_TOKENS, SPEED_REPEATS, &cancel)
                 .map_err(failed)?;

@@ -18,7 +18,7 @@ use crate::fetch::{UNFINISHED, Unfinished, models_folder};
 use crate::judge::Judge;
 use crate::servers::{self, Servers};
 use crate::view::{Failure, ModelView};
-use engine::Engine;
+use engine::{Device, Engine, Placement};
 use remote::Endpoint;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -63,6 +63,7 @@ enum State {
 pub(crate) struct Models {
     root: PathBuf,
     configured: Option<String>,
+    device: Device,
     servers: Arc<Servers>,
     slot: Mutex<Result<Slot, String>>,
 }
@@ -81,6 +82,7 @@ impl Models {
         root: &Path,
         option: Option<&str>,
         configured: Option<String>,
+        device: Device,
         servers: Arc<Servers>,
     ) -> Models {
         let stored = std::fs::read_to_string(choice_path(root)).ok();
@@ -89,11 +91,12 @@ impl Models {
             .or(stored)
             .or(configured.as_deref())
             .unwrap_or(PEBBLE);
-        let slot = find(root, id).map(load);
+        let slot = find(root, id).map(|found| load(found, device, root));
         Models {
             root: root.to_owned(),
             slot: Mutex::new(slot),
             configured,
+            device,
             servers,
         }
     }
@@ -110,6 +113,7 @@ impl Models {
         Models {
             root: root.to_owned(),
             configured: None,
+            device: Device::Cpu,
             servers,
             slot: Mutex::new(Ok(Slot {
                 found,
@@ -178,6 +182,11 @@ impl Models {
         }
     }
 
+    /// Where models on disk compute.
+    pub(crate) fn device(&self) -> Device {
+        self.device
+    }
+
     /// The model's digest, once it is loaded.
     pub(crate) fn digest(&self) -> Option<String> {
         let slot = self.lock();
@@ -240,7 +249,7 @@ impl Models {
             {
                 slot
             }
-            _ => load(found.clone()),
+            _ => load(found.clone(), self.device, &self.root),
         };
         self.reach(&slot).await?;
         wait(slot.clone()).await?;
@@ -282,7 +291,8 @@ async fn wait(mut slot: Slot) -> Result<Ready, Failure> {
     }
 }
 
-fn load(found: Found) -> Slot {
+/// Loads a model to `device`; a GPU is tested with Pebble, if the workspace can reach it.
+fn load(found: Found, device: Device, root: &Path) -> Slot {
     if found.remote {
         let (change, state) = watch::channel(State::Unreached);
         return Slot {
@@ -294,9 +304,11 @@ fn load(found: Found) -> Slot {
     }
     let (sender, state) = watch::channel(State::Loading);
     let path = found.path.clone();
+    let pebble = find(root, PEBBLE).ok().map(|found| found.path);
     let work = move || {
         let started = Instant::now();
-        let state = match Engine::load(&path) {
+        let pebble = pebble.as_deref();
+        let state = match Engine::load_to(&path, Placement { device, pebble }) {
             Ok(engine) => State::Ready(Arc::new(engine)),
             Err(error) => State::Failed(error.to_string()),
         };

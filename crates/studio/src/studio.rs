@@ -51,6 +51,8 @@ pub struct Options {
     /// The model to judge with, before any choice stored in the workspace: `pebble`, a folder,
     /// or a server's address.
     pub model: Option<String>,
+    /// Where a model on disk computes, before what touchstone.toml says.
+    pub device: Option<engine::Device>,
     pub bad_database: BadDatabase,
     /// Judges instead of any model on disk (a replay, in tests).
     pub judge: Option<Arc<dyn Judge>>,
@@ -115,12 +117,15 @@ impl Studio {
         let mut problems = Vec::from_iter(config_problem);
         let store = open_store(&data.join(DATABASE), options.bad_database, &mut problems).await?;
         let servers = Arc::new(Servers::open(store.clone(), options.outside).await?);
+        let device = options.device.or(config.device.map(Into::into));
+        let device = device.unwrap_or_default();
         let models = match options.judge {
             Some(judge) => Models::fixed(&root, judge, servers.clone()),
             None => Models::new(
                 &root,
                 options.model.as_deref(),
                 config.model.clone(),
+                device,
                 servers.clone(),
             ),
         };

@@ -46,6 +46,11 @@ pub fn config_schema() -> Value {
                 "type": "string",
                 "description": "pebble, or a checkpoint's folder relative to the workspace.",
             },
+            "device": {
+                "enum": ["auto", "cpu", "cuda"],
+                "description": "Where a model on disk computes: cpu unless this says otherwise. \
+                                An NVIDIA GPU (cuda) is experimental.",
+            },
             "debounce_ms": {
                 "type": "integer",
                 "minimum": 0,

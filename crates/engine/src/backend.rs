@@ -1,0 +1,305 @@
+//! Where the forward pass runs: on the processor or on a GPU, behind one face. It gives logits
+//! for tokens and keeps sequences; who asks for them, and what for, is generate.rs's.
+
+use std::borrow::Cow;
+use std::path::Path;
+
+use crate::attention::Kv;
+use crate::config::Config;
+use crate::gpu;
+use crate::machine::Machine;
+use crate::memory;
+use crate::model::{self, CHUNK, Model};
+use crate::sampling::greedy;
+use crate::weights::Weights;
+use crate::{Device, GenerateError, LoadError, Placement};
+
+pub(crate) enum Backend {
+    Cpu(Model),
+    Gpu(gpu::Model),
+}
+
+/// Keys and values of one sequence, where its backend keeps them.
+pub(crate) enum Sequence {
+    Cpu(Kv),
+    Gpu(gpu::Kv),
+}
+
+/// Tokens that a step adds to one sequence.
+pub(crate) struct Part<'a> {
+    pub(crate) sequence: &'a mut Sequence,
+    pub(crate) tokens: &'a [u32],
+    /// After how many of the last tokens the logits are wanted.
+    pub(crate) logits: usize,
+}
+
+/// What a step says of the rows that asked.
+pub(crate) enum Answers<'a> {
+    /// [rows, V]
+    Cpu { logits: Vec<f32>, vocab: usize },
+    /// On the device still, but for the best tokens.
+    Gpu {
+        answers: gpu::Answers<'a>,
+        best: Vec<Option<u32>>,
+    },
+}
+
+/// One row's answer.
+#[derive(Clone, Copy)]
+pub(crate) struct Answer<'a> {
+    answers: &'a Answers<'a>,
+    row: usize,
+}
+
+impl Sequence {
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Sequence::Cpu(kv) => kv.len(),
+            Sequence::Gpu(kv) => kv.len(),
+        }
+    }
+
+    /// Forgets all positions from `len` on.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        match self {
+            Sequence::Cpu(kv) => kv.truncate(len),
+            Sequence::Gpu(kv) => kv.truncate(len),
+        }
+    }
+
+    /// Declares positions complete that a step computed and `truncate` set aside.
+    pub(crate) fn extend(&mut self, positions: usize) {
+        match self {
+            Sequence::Cpu(kv) => kv.extend(positions),
+            Sequence::Gpu(kv) => kv.extend(positions),
+        }
+    }
+}
+
+/// A model where it was to be, or why it is on the processor instead.
+pub(crate) struct Placed {
+    pub(crate) backend: Backend,
+    pub(crate) note: Option<String>,
+}
+
+pub(crate) fn load(
+    dir: &Path,
+    config: &Config,
+    weights: &Weights,
+    placement: Placement<'_>,
+) -> Result<Placed, LoadError> {
+    let fail = |why: String| LoadError(format!("{}: {why}", dir.display()));
+    let cpu = |note| {
+        memory::check(config, weights, &Machine::here()).map_err(fail)?;
+        Ok(Placed {
+            backend: Backend::Cpu(Model::load(config.clone(), weights)?),
+            note,
+        })
+    };
+    let gpu = || gpu::load(config, weights, placement.pebble);
+    let on_gpu = |model| Placed {
+        backend: Backend::Gpu(model),
+        note: None,
+    };
+    match placement.device {
+        Device::Cpu => cpu(None),
+        Device::Cuda => gpu().map(on_gpu).map_err(|why| {
+            fail(format!(
+                "cannot be loaded onto a GPU: {why}. Judge on the processor (device cpu)."
+            ))
+        }),
+        Device::Auto => match gpu() {
+            Ok(model) => Ok(on_gpu(model)),
+            Err(why) => {
+                tracing::warn!(why, "the processor computes");
+                cpu(Some(why))
+            }
+        },
+    }
+}
+
+impl Backend {
+    /// `cpu`, or the GPU's name.
+    pub(crate) fn device(&self) -> &str {
+        match self {
+            Backend::Cpu(_) => "cpu",
+            Backend::Gpu(model) => model.device(),
+        }
+    }
+
+    /// The digest of what judges, of a checkpoint's own.
+    pub(crate) fn digest(&self, checkpoint: String) -> String {
+        match self {
+            Backend::Cpu(_) => checkpoint,
+            Backend::Gpu(model) => gpu::digest(&checkpoint, model.device()),
+        }
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        match self {
+            Backend::Cpu(model) => &model.config,
+            Backend::Gpu(model) => &model.config,
+        }
+    }
+
+    /// A prefix that others follow.
+    pub(crate) fn prefix(&self) -> Sequence {
+        match self {
+            Backend::Cpu(model) => Sequence::Cpu(Kv::new(&model.config)),
+            Backend::Gpu(model) => Sequence::Gpu(model.sequence(gpu::Keep::All)),
+        }
+    }
+
+    /// A sequence that nobody follows.
+    pub(crate) fn sequence(&self) -> Sequence {
+        match self {
+            Backend::Cpu(model) => Sequence::Cpu(Kv::new(&model.config)),
+            Backend::Gpu(model) => Sequence::Gpu(model.sequence(gpu::Keep::Window)),
+        }
+    }
+
+    /// Tokens of a prefix that are computed in one step.
+    pub(crate) fn chunk(&self) -> usize {
+        match self {
+            Backend::Cpu(_) => CHUNK,
+            Backend::Gpu(model) => model.rows_max(),
+        }
+    }
+
+    /// Appends each part's tokens to its sequence, which follows `shared`. Gives up between
+    /// layers when `stop` says so; the sequences are then as before.
+    pub(crate) fn forward(
+        &self,
+        shared: Option<&Sequence>,
+        parts: &mut [Part<'_>],
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Answers<'_>, GenerateError> {
+        match self {
+            Backend::Cpu(model) => {
+                let shared = shared.map(on_cpu);
+                let mut parts: Vec<_> = parts
+                    .iter_mut()
+                    .map(|part| model::Part {
+                        kv: match part.sequence {
+                            Sequence::Cpu(kv) => kv,
+                            Sequence::Gpu(_) => unreachable!("{OTHER}"),
+                        },
+                        tokens: part.tokens,
+                        logits: part.logits,
+                    })
+                    .collect();
+                Ok(Answers::Cpu {
+                    logits: model.forward(shared, &mut parts, stop)?,
+                    vocab: model.config.vocab,
+                })
+            }
+            Backend::Gpu(model) => {
+                let shared = shared.map(on_gpu);
+                let mut parts: Vec<_> = parts
+                    .iter_mut()
+                    .map(|part| gpu::Part {
+                        kv: match part.sequence {
+                            Sequence::Gpu(kv) => kv,
+                            Sequence::Cpu(_) => unreachable!("{OTHER}"),
+                        },
+                        tokens: part.tokens,
+                        logits: part.logits,
+                    })
+                    .collect();
+                let answers = model.forward(shared, &mut parts, stop)?;
+                let best = answers.best()?;
+                Ok(Answers::Gpu { answers, best })
+            }
+        }
+    }
+}
+
+const OTHER: &str = "a sequence stays with the backend that made it";
+
+fn on_cpu(sequence: &Sequence) -> &Kv {
+    match sequence {
+        Sequence::Cpu(kv) => kv,
+        Sequence::Gpu(_) => unreachable!("{OTHER}"),
+    }
+}
+
+fn on_gpu(sequence: &Sequence) -> &gpu::Kv {
+    match sequence {
+        Sequence::Gpu(kv) => kv,
+        Sequence::Cpu(_) => unreachable!("{OTHER}"),
+    }
+}
+
+impl Answers<'_> {
+    pub(crate) fn row(&self, row: usize) -> Answer<'_> {
+        Answer { answers: self, row }
+    }
+}
+
+impl<'a> Answer<'a> {
+    /// The likeliest token, the lowest of equals; absent where a logit is not a number.
+    pub(crate) fn best(self) -> Option<u32> {
+        match self.answers {
+            Answers::Cpu { logits, vocab } => greedy(&logits[self.row * vocab..][..*vocab]),
+            Answers::Gpu { best, .. } => best[self.row],
+        }
+    }
+
+    /// All logits of the row.
+    pub(crate) fn logits(self) -> Result<Cow<'a, [f32]>, GenerateError> {
+        match self.answers {
+            Answers::Cpu { logits, vocab } => {
+                Ok(Cow::Borrowed(&logits[self.row * vocab..][..*vocab]))
+            }
+            Answers::Gpu { answers, .. } => Ok(Cow::Owned(answers.logits(self.row..self.row + 1)?)),
+        }
+    }
+}
+
+/// The logits after the last of `tokens`, for parity checks: config.json and safetensors
+/// suffice.
+pub fn last_logits(dir: &Path, tokens: &[u32]) -> Result<Vec<f32>, LoadError> {
+    last_logits_at(dir, tokens, Placement::default())
+}
+
+/// As `last_logits`, on the device that is asked for.
+pub fn last_logits_at(
+    dir: &Path,
+    tokens: &[u32],
+    placement: Placement<'_>,
+) -> Result<Vec<f32>, LoadError> {
+    let config = Config::load(dir)?;
+    let backend = load(dir, &config, &Weights::open(dir)?, placement)?.backend;
+    if tokens.is_empty() || tokens.len() > config.context {
+        return Err(LoadError(format!(
+            "{} tokens given; between 1 and {} are needed.",
+            tokens.len(),
+            config.context
+        )));
+    }
+    if let Some(token) = tokens.iter().find(|&&token| token as usize >= config.vocab) {
+        return Err(LoadError(format!(
+            "token {token} is outside of the vocabulary: ids run from 0 to {}.",
+            config.vocab - 1
+        )));
+    }
+    let fail = |error: GenerateError| LoadError(error.to_string());
+    let mut sequence = backend.sequence();
+    let mut logits = Vec::new();
+    let chunks = tokens.len().div_ceil(CHUNK);
+    for (i, tokens) in tokens.chunks(CHUNK).enumerate() {
+        let last = i + 1 == chunks;
+        let part = Part {
+            sequence: &mut sequence,
+            tokens,
+            logits: usize::from(last),
+        };
+        let answers = backend
+            .forward(None, &mut [part], &|| false)
+            .map_err(fail)?;
+        if last {
+            logits = answers.row(0).logits().map_err(fail)?.into_owned();
+        }
+    }
+    Ok(logits)
+}

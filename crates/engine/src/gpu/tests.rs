@@ -1,0 +1,385 @@
+//! The whole forward pass on a device: the host running the kernels as fibers, or a GPU with
+//! TOUCHSTONE_TEST_DEVICE=cuda.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::ffi::c_void;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::cuda::Cuda;
+use super::device::{Device, Fault};
+use super::emulated::{Emulated, Turns};
+use super::kernels::Kernel;
+use super::model::{Model, Part};
+use super::pages::{Keep, Kind, Kv};
+use super::plan;
+use super::selftest;
+use crate::backend::{Backend, Placed};
+use crate::config::Config;
+use crate::testing::Noise;
+use crate::weights::Weights;
+use crate::{
+    Alternatives, Cancel, Draft, Effort, Engine, Event, GenerateError, Incoming, Prefix, Reply,
+    Request, Sampling, generate,
+};
+
+fn device(turns: Turns) -> Arc<dyn Device> {
+    match std::env::var("TOUCHSTONE_TEST_DEVICE").as_deref() {
+        Ok("cuda") => Arc::new(Cuda::open().unwrap()),
+        Ok(other) => panic!("TOUCHSTONE_TEST_DEVICE is {other:?}; known is cuda"),
+        Err(_) => Arc::new(Emulated::new(turns)),
+    }
+}
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../fixtures")
+        .join(name)
+}
+
+fn load(device: Arc<dyn Device>, dir: &Path) -> Model {
+    let (config, weights) = (Config::load(dir).unwrap(), Weights::open(dir).unwrap());
+    let plan = plan::plan(
+        &config,
+        |name| weights.dtype(name),
+        device.free_bytes().unwrap(),
+    );
+    Model::load(device, config, &weights, plan.unwrap()).unwrap()
+}
+
+fn model(name: &str) -> Model {
+    load(device(Turns::Upwards), &fixture(name))
+}
+
+fn tokens(model: &Model, n: usize, seed: u64) -> Vec<u32> {
+    let mut noise = Noise::new(seed);
+    (0..n)
+        .map(|_| (noise.next() % model.config.vocab as u64) as u32)
+        .collect()
+}
+
+/// One step of one sequence, with the logits of its last token.
+fn step(model: &Model, shared: Option<&Kv>, kv: &mut Kv, tokens: &[u32]) -> Vec<f32> {
+    let part = Part {
+        kv,
+        tokens,
+        logits: 1,
+    };
+    let answers = model.forward(shared, &mut [part], &|| false).unwrap();
+    answers.logits(0..1).unwrap()
+}
+
+/// The last logits, with the first `cut` tokens as a prefix and the rest in pieces of `chunk`.
+fn last(model: &Model, tokens: &[u32], cut: usize, chunk: usize) -> Vec<f32> {
+    let mut prefix = model.sequence(Keep::All);
+    for tokens in tokens[..cut].chunks(chunk) {
+        step(model, None, &mut prefix, tokens);
+    }
+    let mut own = model.sequence(Keep::Window);
+    let mut logits = Vec::new();
+    for tokens in tokens[cut..].chunks(chunk) {
+        logits = step(model, Some(&prefix), &mut own, tokens);
+    }
+    logits
+}
+
+fn bits(logits: &[f32]) -> Vec<u32> {
+    logits.iter().map(|l| l.to_bits()).collect()
+}
+
+fn largest(logits: &[f32]) -> usize {
+    let ids = 0..logits.len();
+    ids.rev()
+        .max_by(|&a, &b| logits[a].total_cmp(&logits[b]))
+        .unwrap()
+}
+
+#[derive(serde::Deserialize)]
+struct Prompt {
+    tokens: Vec<u32>,
+    logits: Vec<f32>,
+}
+
+#[test]
+fn agrees_with_the_reference() {
+    for name in ["alpha", "beta", "gamma", "babbler"] {
+        let model = model(&format!("parity/{name}"));
+        let path = fixture("parity").join(name).join("reference.json");
+        let prompts: Vec<Prompt> =
+            serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        for prompt in prompts {
+            let logits = last(&model, &prompt.tokens, 0, 64);
+            let pairs = logits.iter().zip(&prompt.logits);
+            let apart = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            println!(
+                "{name}, {} tokens: at most {apart:.6} apart",
+                prompt.tokens.len()
+            );
+            assert!(apart < 0.01, "{name}: {apart} apart");
+            assert_eq!(largest(&logits), largest(&prompt.logits), "{name}");
+        }
+    }
+}
+
+#[test]
+fn no_bit_depends_on_chunks_or_where_the_prefix_ends() {
+    for name in ["alpha", "beta", "gamma"] {
+        let model = model(&format!("parity/{name}"));
+        let tokens = tokens(&model, 150, 1);
+        let whole = bits(&last(&model, &tokens, 0, 150));
+        for (cut, chunk) in [(0, 7), (1, 150), (15, 16), (16, 50), (37, 70), (149, 32)] {
+            let found = bits(&last(&model, &tokens, cut, chunk));
+            assert_eq!(found, whole, "{name} {cut} {chunk}");
+        }
+    }
+}
+
+#[test]
+fn no_bit_depends_on_the_order_of_threads() {
+    let [up, down] = [Turns::Upwards, Turns::Downwards].map(|turns| {
+        let model = load(Arc::new(Emulated::new(turns)), &fixture("parity/gamma"));
+        let tokens = tokens(&model, 40, 5);
+        bits(&last(&model, &tokens, 20, 13))
+    });
+    assert_eq!(up, down);
+}
+
+#[test]
+fn no_bit_depends_on_the_batch() {
+    let model = model("parity/gamma");
+    let vocab = model.config.vocab;
+    let mut prefix = model.sequence(Keep::All);
+    step(&model, None, &mut prefix, &tokens(&model, 150, 2));
+    let cases: Vec<Vec<u32>> = (0..32)
+        .map(|i| tokens(&model, 1 + i % 9, 100 + i as u64))
+        .collect();
+    let run = |cases: &[Vec<u32>]| {
+        let mut kvs: Vec<Kv> = cases.iter().map(|_| model.sequence(Keep::Window)).collect();
+        let pairs = kvs.iter_mut().zip(cases);
+        let mut parts: Vec<Part<'_>> = pairs
+            .map(|(kv, tokens)| Part {
+                kv,
+                tokens,
+                logits: 1,
+            })
+            .collect();
+        let answers = model.forward(Some(&prefix), &mut parts, &|| false).unwrap();
+        let logits = answers.logits(0..cases.len()).unwrap();
+        for (row, best) in logits.chunks(vocab).zip(answers.best().unwrap()) {
+            assert_eq!(best, Some(largest(row) as u32));
+        }
+        bits(&logits)
+    };
+    let all = run(&cases);
+    for n in [1, 7] {
+        for (i, some) in cases.chunks(n).enumerate() {
+            assert_eq!(run(some), all[i * n * vocab..][..some.len() * vocab], "{n}");
+        }
+    }
+}
+
+#[test]
+fn pages_come_back() {
+    let model = model("parity/alpha");
+    let free = |model: &Model| [Kind::Full, Kind::Sliding].map(|kind| model.free_pages(kind));
+    let all = free(&model);
+    let mut prefix = model.sequence(Keep::All);
+    step(&model, None, &mut prefix, &tokens(&model, 40, 1));
+    assert_eq!(free(&model), [all[0] - 3, all[1] - 3]);
+    let mut case = model.sequence(Keep::Window);
+    for seed in 0..5 {
+        step(&model, Some(&prefix), &mut case, &tokens(&model, 20, seed));
+    }
+    // 100 positions behind 40: from page 2 to page 8. A window of 8 positions and the last
+    // step's 20 reach back to page 7 at most.
+    assert_eq!(free(&model), [all[0] - 3 - 7, all[1] - 3 - 2]);
+    drop(case);
+    assert_eq!(free(&model), [all[0] - 3, all[1] - 3]);
+    prefix.truncate(15);
+    step(&model, None, &mut prefix, &[1]);
+    assert_eq!(free(&model), [all[0] - 1, all[1] - 1]);
+    drop(prefix);
+    assert_eq!(free(&model), all);
+}
+
+#[test]
+fn a_stopped_step_leaves_the_sequence_as_it_was() {
+    let model = model("parity/alpha");
+    let tokens = tokens(&model, 30, 3);
+    let mut kv = model.sequence(Keep::Window);
+    step(&model, None, &mut kv, &tokens[..20]);
+    let calls = std::cell::Cell::new(0);
+    let stop = || calls.replace(calls.get() + 1) == 2;
+    let part = Part {
+        kv: &mut kv,
+        tokens: &tokens[5..15],
+        logits: 1,
+    };
+    let stopped = model.forward(None, &mut [part], &stop);
+    assert!(matches!(stopped, Err(GenerateError::Cancelled)));
+    drop(stopped);
+    assert_eq!(kv.len(), 20);
+    let logits = step(&model, None, &mut kv, &tokens[20..]);
+    assert_eq!(bits(&logits), bits(&last(&model, &tokens, 0, 30)));
+}
+
+/// Replies, in the order of their requests.
+fn replies(prefix: &Prefix, requests: &[Request], generate: &Generate<'_>) -> Vec<Reply> {
+    let mut replies: Vec<Option<Reply>> = requests.iter().map(|_| None).collect();
+    generate(prefix, requests, &mut |event| {
+        if let Event::Finished { index, reply } = event {
+            replies[index] = Some(reply);
+        }
+    });
+    replies.into_iter().map(Option::unwrap).collect()
+}
+
+type Generate<'a> = dyn Fn(&Prefix, &[Request], &mut dyn FnMut(Event)) + 'a;
+
+#[test]
+fn pebble_says_what_it_says_on_the_processor() {
+    let dir = fixture("pebble");
+    let device = device(Turns::Upwards);
+    let (info, loaded) = generate::load_with(&dir, |config, weights| {
+        let free = device.free_bytes().unwrap();
+        let plan = plan::plan(config, |name| weights.dtype(name), free).unwrap();
+        Ok(Placed {
+            backend: Backend::Gpu(Model::load(device.clone(), config.clone(), weights, plan)?),
+            note: None,
+        })
+    })
+    .unwrap();
+    let processor = Engine::load(&dir).unwrap();
+    assert_ne!(
+        info.digest,
+        processor.info().digest,
+        "outcomes are never mixed"
+    );
+    assert_eq!(info.device, device.name());
+    let prefix = Prefix {
+        effort: Effort::Low,
+        developer: std::fs::read_to_string(fixture("../policies/tobacco.md")).unwrap(),
+    };
+    let request = |user: &str| Request {
+        user: user.to_owned(),
+        sampling: Sampling::Greedy,
+        tokens_max: 120,
+        alternatives: Alternatives {
+            over: vec!["violates".to_owned(), "VIOLATES".to_owned()],
+            under: vec!["safe".to_owned(), "SAFE".to_owned()],
+        },
+        draft: None,
+    };
+    let mut requests = vec![request("cigars for sale"), request("a poem about rain")];
+    let ours: &Generate<'_> = &|prefix, requests, on_event| {
+        let mut waiting = requests.iter();
+        let mut next = || {
+            waiting.next().map(|request| Incoming {
+                request: request.clone(),
+                cancel: Cancel::default(),
+            })
+        };
+        loaded
+            .generate(prefix, &mut next, &Cancel::default(), on_event)
+            .unwrap();
+    };
+    let theirs = replies(&prefix, &requests, &|prefix, requests, on_event| {
+        processor
+            .generate(prefix, requests, &Cancel::default(), on_event)
+            .unwrap();
+    });
+    let found = replies(&prefix, &requests, ours);
+    for (found, expected) in found.iter().zip(&theirs) {
+        assert_eq!(found.analysis, expected.analysis);
+        assert_eq!(found.answer, expected.answer);
+        assert_eq!(found.generated_tokens, expected.generated_tokens);
+        match (found.margin, expected.margin) {
+            (Some(found), Some(expected)) => assert!((found - expected).abs() < 0.02),
+            (found, expected) => assert_eq!(found, expected),
+        }
+    }
+    assert_ne!(found[0].answer, None, "the reply reaches its verdict");
+    // Drafts and what is in the cache change nothing but the time.
+    requests[0].draft = Some(Draft {
+        analysis: found[0].analysis.clone(),
+        answer: found[0].answer.clone().unwrap(),
+    });
+    let drafted = replies(&prefix, &requests[..1], ours);
+    assert!(drafted[0].accepted_tokens > 0);
+    assert_eq!(drafted[0].analysis, found[0].analysis);
+    assert_eq!(
+        drafted[0].margin.map(f64::to_bits),
+        found[0].margin.map(f64::to_bits)
+    );
+}
+
+#[test]
+fn the_self_test_lets_a_sound_device_pass() {
+    let pebble = fixture("pebble");
+    for pebble in [Some(pebble.as_path()), None] {
+        let passed = selftest::check(&device(Turns::Upwards), pebble).unwrap();
+        println!("{passed:?}");
+        assert!(passed.apart < selftest::TOLERANCE);
+    }
+}
+
+/// A device that does not do one of its kernels' work now and then.
+struct Broken {
+    sound: Emulated,
+    kernel: Kernel,
+}
+
+impl Device for Broken {
+    fn name(&self) -> &str {
+        "broken"
+    }
+    fn free_bytes(&self) -> Result<u64, Fault> {
+        self.sound.free_bytes()
+    }
+    fn allocate(&self, bytes: u64) -> Result<u64, Fault> {
+        self.sound.allocate(bytes)
+    }
+    fn release(&self, address: u64, bytes: u64) {
+        self.sound.release(address, bytes);
+    }
+    fn upload(&self, to: u64, bytes: &[u8]) -> Result<(), Fault> {
+        self.sound.upload(to, bytes)
+    }
+    fn download(&self, from: u64, bytes: &mut [u8]) -> Result<(), Fault> {
+        self.sound.download(from, bytes)
+    }
+    fn copy(&self, from: u64, to: u64, bytes: u64) -> Result<(), Fault> {
+        self.sound.copy(from, to, bytes)
+    }
+    unsafe fn launch(
+        &self,
+        kernel: Kernel,
+        grid: [u32; 2],
+        args: *const c_void,
+        bytes: usize,
+    ) -> Result<(), Fault> {
+        let left_out = kernel == self.kernel && grid[0] > 1;
+        let grid = [grid[0] - u32::from(left_out), grid[1]];
+        // SAFETY: passed on.
+        unsafe { self.sound.launch(kernel, grid, args, bytes) }
+    }
+}
+
+#[test]
+fn the_self_test_refuses_a_device_that_computes_wrongly() {
+    let pebble = fixture("pebble");
+    for kernel in [Kernel::Linear, Kernel::Down, Kernel::Attend] {
+        let device: Arc<dyn Device> = Arc::new(Broken {
+            sound: Emulated::new(Turns::Upwards),
+            kernel,
+        });
+        let why = selftest::check(&device, Some(&pebble)).unwrap_err();
+        assert!(
+            why.starts_with("the self-test failed: "),
+            "{kernel:?}: {why}"
+        );
+    }
+    let small: Arc<dyn Device> = Arc::new(Emulated::with_memory(1 << 20));
+    let why = selftest::check(&small, Some(&pebble)).unwrap_err();
+    assert!(why.contains("1.00 MiB are free"), "{why}");
+}
