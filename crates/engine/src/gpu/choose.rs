@@ -10,7 +10,8 @@ use super::cuda::{self, Cuda};
 use super::device::Device;
 use super::kernels::PTX;
 use super::model::Model;
-use super::{plan, selftest};
+use super::plan;
+use super::selftest::{self, REPLY_TOKENS};
 use crate::config::Config;
 use crate::memory::Workload;
 use crate::weights::{Weights, hex};
@@ -70,7 +71,7 @@ fn tested(pebble: Option<&Path>) -> Result<Arc<dyn Device>, String> {
     let tested = TESTED.get_or_init(|| {
         let cuda = Cuda::open().map_err(|fault| fault.0)?;
         let device: Arc<dyn Device> = Arc::new(cuda);
-        let passed = selftest::check(&device, pebble)
+        let passed = selftest::check(&device, pebble, REPLY_TOKENS)
             .map_err(|why| format!("{} is not used, because {why}", device.name()))?;
         tracing::info!(
             device = device.name(),

@@ -24,7 +24,7 @@ use crate::{Cancel, Effort, Like, Prefix, Synth, harmony, synth};
 pub(crate) const TOLERANCE: f32 = 0.01;
 
 /// Tokens of the reply that are compared: Pebble gives its verdict within them.
-const REPLY_TOKENS: usize = 96;
+pub(crate) const REPLY_TOKENS: usize = 96;
 /// Rows computed together.
 const ROWS: usize = 7;
 
@@ -41,10 +41,14 @@ pub(crate) struct Passed {
 }
 
 /// Holds a device against the processor; says why it must not be used.
-pub(crate) fn check(device: &Arc<dyn Device>, pebble: Option<&Path>) -> Result<Passed, String> {
+pub(crate) fn check(
+    device: &Arc<dyn Device>,
+    pebble: Option<&Path>,
+    reply_tokens: usize,
+) -> Result<Passed, String> {
     let failed = |why: String| format!("the self-test failed: {why}");
     let folder = Folder::of(pebble).map_err(failed)?;
-    compare(device, &folder.path).map_err(failed)
+    compare(device, &folder.path, reply_tokens).map_err(failed)
 }
 
 /// Pebble's folder, or one made for the purpose.
@@ -81,7 +85,7 @@ impl Drop for Folder {
     }
 }
 
-fn compare(device: &Arc<dyn Device>, dir: &Path) -> Result<Passed, String> {
+fn compare(device: &Arc<dyn Device>, dir: &Path, reply_tokens: usize) -> Result<Passed, String> {
     let text = |e: crate::LoadError| e.to_string();
     let config = Config::load(dir).map_err(text)?;
     let weights = Weights::open(dir).map_err(text)?;
@@ -96,7 +100,7 @@ fn compare(device: &Arc<dyn Device>, dir: &Path) -> Result<Passed, String> {
     };
     let policy = harmony::prefix(&vocabulary, &prefix)?;
     let case = harmony::user(&vocabulary, CASE)?;
-    Test { theirs, ours }.run(&policy, &case)
+    Test { theirs, ours }.run(&policy, &case, reply_tokens)
 }
 
 struct Test {
@@ -105,7 +109,7 @@ struct Test {
 }
 
 impl Test {
-    fn run(&self, policy: &[u32], case: &[u32]) -> Result<Passed, String> {
+    fn run(&self, policy: &[u32], case: &[u32], reply_tokens: usize) -> Result<Passed, String> {
         let (mut shared, mut own) = (self.kv(), self.kv());
         for tokens in policy.chunks(CHUNK) {
             self.their_step(None, &mut shared, tokens)?;
@@ -120,7 +124,7 @@ impl Test {
             .collect();
         let mut tokens = case.to_vec();
         let mut apart = 0.0_f32;
-        for n in 0..REPLY_TOKENS {
+        for n in 0..reply_tokens {
             let expected = self.their_step(Some(&shared), &mut own, &tokens)?;
             let (found, best) = self.our_step(Some(&our_shared), &mut [(&mut alone, &tokens)])?;
             let pairs = expected.iter().zip(&found);
@@ -163,7 +167,7 @@ impl Test {
             tokens = vec![token];
         }
         Ok(Passed {
-            tokens: REPLY_TOKENS,
+            tokens: reply_tokens,
             apart,
         })
     }

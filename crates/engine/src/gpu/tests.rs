@@ -316,8 +316,8 @@ fn pebble_says_what_it_says_on_the_processor() {
 #[test]
 fn the_self_test_lets_a_sound_device_pass() {
     let pebble = fixture("pebble");
-    for pebble in [Some(pebble.as_path()), None] {
-        let passed = selftest::check(&device(Turns::Upwards), pebble).unwrap();
+    for (pebble, tokens) in [(Some(pebble.as_path()), 24), (None, 8)] {
+        let passed = selftest::check(&device(Turns::Upwards), pebble, tokens).unwrap();
         println!("{passed:?}");
         assert!(passed.apart < selftest::TOLERANCE);
     }
@@ -373,13 +373,13 @@ fn the_self_test_refuses_a_device_that_computes_wrongly() {
             sound: Emulated::new(Turns::Upwards),
             kernel,
         });
-        let why = selftest::check(&device, Some(&pebble)).unwrap_err();
+        let why = selftest::check(&device, Some(&pebble), 4).unwrap_err();
         assert!(
             why.starts_with("the self-test failed: "),
             "{kernel:?}: {why}"
         );
     }
     let small: Arc<dyn Device> = Arc::new(Emulated::with_memory(1 << 20));
-    let why = selftest::check(&small, Some(&pebble)).unwrap_err();
+    let why = selftest::check(&small, Some(&pebble), 4).unwrap_err();
     assert!(why.contains("1.00 MiB are free"), "{why}");
 }

@@ -1,11 +1,10 @@
 // The threads of a block as fibers of one host thread. They run in turn up to the next barrier
-// or exchange; the turn goes up or down the threads, so that a kernel that misses a barrier
-// gives different results in the two orders.
+// or exchange, where the next one takes over; the turn goes up or down the threads, so that a
+// kernel that misses a barrier gives different results in the two orders.
 
 #pragma once
 
 #include <math.h>
-#include <setjmp.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +17,10 @@
 #define UNROLL
 
 namespace fibers {
+
+// The compiler's own: it saves what the frame needs and no more. Each is set and jumped to in
+// functions of their own, as it demands.
+typedef void* Place[5];
 
 const int THREADS_MAX = 256;
 const int LANES = 32;
@@ -33,11 +36,14 @@ struct Gate {
 struct Warp {
     Gate gate;
     u32 word[2][LANES];
-    float a[2][16][16], b[2][8][16];
+    struct Product {
+        u32 a[LANES][4], b[LANES][2];
+        float c[LANES][4];
+    } product[2];
 };
 
 struct Fiber {
-    jmp_buf at;
+    Place at;
     ucontext_t start;
     const Gate* gate;
     int seen;
@@ -49,25 +55,59 @@ struct Block {
     Fiber fibers[THREADS_MAX];
     Warp warps[THREADS_MAX / LANES];
     Gate gate;
-    int threads, now;
+    int threads, now, left;
+    // To the thread whose turn is next.
+    int step;
     u32 x, y;
-    jmp_buf scheduler;
+    Place whole;
     void (*run)(const void*);
     const void* args;
 };
 
 static thread_local Block* block;
 
-inline void wait_at(Gate& gate, int size) {
+// Goes on with another thread that can; with the whole block where none can, because all have
+// ended or because they wait for ever.
+__attribute__((noinline, noreturn)) static void pass_on(Block& block) {
+    int next = block.now;
+    for (int i = 0; i < block.threads; i++) {
+        next += block.step;
+        if (next == block.threads) next = 0;
+        if (next < 0) next = block.threads - 1;
+        Fiber& fiber = block.fibers[next];
+        if (fiber.ended || (fiber.gate && fiber.gate->generation == fiber.seen)) continue;
+        fiber.gate = nullptr;
+        block.now = next;
+        if (fiber.begun) __builtin_longjmp(fiber.at, 1);
+        fiber.begun = true;
+        setcontext(&fiber.start);
+    }
+    __builtin_longjmp(block.whole, 1);
+}
+
+// Lets others run until this thread's turn comes again.
+__attribute__((noinline)) static void leave(Block& block, Fiber& fiber) {
+    if (!__builtin_setjmp(fiber.at)) pass_on(block);
+}
+
+// Whoever comes last does `last` for all, and goes on.
+template <typename Last>
+inline void wait_at(Gate& gate, int size, Last last) {
     if (++gate.arrived == size) {
+        last();
         gate.arrived = 0;
         gate.generation++;
         return;
     }
-    Fiber& fiber = block->fibers[block->now];
+    Block& here = *block;
+    Fiber& fiber = here.fibers[here.now];
     fiber.gate = &gate;
     fiber.seen = gate.generation;
-    if (!_setjmp(fiber.at)) _longjmp(block->scheduler, 1);
+    leave(here, fiber);
+}
+
+inline void wait_at(Gate& gate, int size) {
+    wait_at(gate, size, [] {});
 }
 
 inline void body() {
@@ -75,7 +115,8 @@ inline void body() {
         block->run(block->args);
         Fiber& fiber = block->fibers[block->now];
         fiber.ended = true;
-        if (!_setjmp(fiber.at)) _longjmp(block->scheduler, 1);
+        block->left--;
+        leave(*block, fiber);
     }
 }
 
@@ -91,19 +132,17 @@ inline Block* make() {
     return made;
 }
 
-// Runs a fiber up to where it waits next.
-inline void resume(Fiber& fiber) {
-    if (_setjmp(block->scheduler)) return;
-    if (fiber.begun) _longjmp(fiber.at, 1);
-    fiber.begun = true;
-    setcontext(&fiber.start);
+__attribute__((noinline)) static void run_all(Block& block) {
+    if (!__builtin_setjmp(block.whole)) pass_on(block);
 }
 
 // Runs one block of a grid; false where its threads wait for each other for ever.
 inline bool run_block(int threads, u32 x, u32 y, bool downwards) {
     block->x = x;
     block->y = y;
-    block->threads = threads;
+    block->threads = block->left = threads;
+    block->step = downwards ? -1 : 1;
+    block->now = downwards ? 0 : threads - 1;
     block->gate = {};
     for (int i = 0; i < threads; i++) {
         block->fibers[i].gate = nullptr;
@@ -111,21 +150,8 @@ inline bool run_block(int threads, u32 x, u32 y, bool downwards) {
         block->fibers[i].exchanges = 0;
         block->warps[i / LANES].gate = {};
     }
-    for (int left = threads; left > 0;) {
-        bool moved = false;
-        for (int step = 0; step < threads; step++) {
-            int i = downwards ? threads - 1 - step : step;
-            Fiber& fiber = block->fibers[i];
-            if (fiber.ended || (fiber.gate && fiber.gate->generation == fiber.seen)) continue;
-            fiber.gate = nullptr;
-            block->now = i;
-            resume(fiber);
-            moved = true;
-            left -= block->fibers[i].ended;
-        }
-        if (!moved) return false;
-    }
-    return true;
+    run_all(*block);
+    return block->left == 0;
 }
 
 inline Warp& warp() { return block->warps[block->now / LANES]; }
@@ -220,30 +246,38 @@ DEVICE u32 times_2_126(u32 pair) {
     return fibers::narrow(first) | fibers::narrow(second) << 16;
 }
 
-// As the tensor cores, but with plain f32 sums in the order of k.
+namespace fibers {
+
+// The product of a whole warp, with plain f32 sums in the order of k.
+inline void multiply(Warp::Product& p) {
+    float a[16][16], b[16][8], c[16][8];
+    for (int lane = 0; lane < LANES; lane++) {
+        int g = lane / 4, t = lane % 4;
+        for (int i = 0; i < 4; i++)
+            for (int half = 0; half < 2; half++)
+                a[g + i % 2 * 8][2 * t + i / 2 * 8 + half] = widen(p.a[lane][i] >> 16 * half & 0xffff);
+        for (int i = 0; i < 2; i++)
+            for (int half = 0; half < 2; half++)
+                b[2 * t + i * 8 + half][g] = widen(p.b[lane][i] >> 16 * half & 0xffff);
+        for (int i = 0; i < 4; i++) c[g + i / 2 * 8][2 * t + i % 2] = p.c[lane][i];
+    }
+    for (int row = 0; row < 16; row++)
+        for (int k = 0; k < 16; k++)
+            for (int column = 0; column < 8; column++) c[row][column] += a[row][k] * b[k][column];
+    for (int lane = 0; lane < LANES; lane++)
+        for (int i = 0; i < 4; i++) p.c[lane][i] = c[lane / 4 + i / 2 * 8][2 * (lane % 4) + i % 2];
+}
+
+}  // namespace fibers
+
 DEVICE void multiply_add(float (&c)[4], u32 a0, u32 a1, u32 a2, u32 a3, u32 b0, u32 b1) {
-    using fibers::widen;
-    int turn = fibers::turn();
     fibers::Warp& warp = fibers::warp();
-    int g = fibers::lane() / 4, t = fibers::lane() % 4;
-    float (&a)[16][16] = warp.a[turn];
-    float (&b)[8][16] = warp.b[turn];
-    const u32 of_a[4] = {a0, a1, a2, a3}, of_b[2] = {b0, b1};
-    for (int i = 0; i < 4; i++) {
-        float* to = &a[g + i % 2 * 8][2 * t + i / 2 * 8];
-        to[0] = widen(of_a[i] & 0xffff);
-        to[1] = widen(of_a[i] >> 16);
-    }
-    for (int i = 0; i < 2; i++) {
-        float* to = &b[g][2 * t + i * 8];
-        to[0] = widen(of_b[i] & 0xffff);
-        to[1] = widen(of_b[i] >> 16);
-    }
-    fibers::wait_at(warp.gate, fibers::LANES);
-    for (int i = 0; i < 4; i++) {
-        const float *row = a[g + i / 2 * 8], *column = b[2 * t + i % 2];
-        float sum = c[i];
-        for (int k = 0; k < 16; k++) sum += row[k] * column[k];
-        c[i] = sum;
-    }
+    fibers::Warp::Product& p = warp.product[fibers::turn()];
+    int lane = fibers::lane();
+    const u32 a[4] = {a0, a1, a2, a3}, b[2] = {b0, b1};
+    memcpy(p.a[lane], a, sizeof a);
+    memcpy(p.b[lane], b, sizeof b);
+    memcpy(p.c[lane], c, sizeof c);
+    fibers::wait_at(warp.gate, fibers::LANES, [&] { fibers::multiply(p); });
+    memcpy(c, p.c[lane], sizeof c);
 }
