@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::attention::Kv;
 use crate::config::Config;
-use crate::gpu;
+use crate::gpu::{self, PAGE};
 use crate::machine::Machine;
 use crate::memory;
 use crate::model::{self, CHUNK, Model};
@@ -73,6 +73,15 @@ impl Sequence {
             Sequence::Cpu(kv) => kv.extend(positions),
             Sequence::Gpu(kv) => kv.extend(positions),
         }
+    }
+}
+
+/// Positions that `tokens` more of a sequence take at most, in whole pages.
+pub(crate) fn places(tokens: usize) -> usize {
+    match tokens {
+        0 => 0,
+        // The first page may be the prefix's last one, copied; the last one may be begun.
+        _ => (tokens.div_ceil(PAGE) + 1) * PAGE,
     }
 }
 
@@ -155,6 +164,15 @@ impl Backend {
         match self {
             Backend::Cpu(model) => Sequence::Cpu(Kv::new(&model.config)),
             Backend::Gpu(model) => Sequence::Gpu(model.sequence(gpu::Keep::Window)),
+        }
+    }
+
+    /// Positions that the memory for keys and values still holds.
+    pub(crate) fn places_left(&self) -> usize {
+        match self {
+            // It grows as it must.
+            Backend::Cpu(_) => usize::MAX,
+            Backend::Gpu(model) => model.places_left(),
         }
     }
 

@@ -62,8 +62,10 @@ struct Cached {
 struct Active {
     index: usize,
     incoming: Incoming,
-    kv: Sequence,
-    /// Tokens not computed yet: the rest of the prompt, or the token chosen last.
+    sequence: Sequence,
+    /// The prompt behind the prefix, and what was chosen since.
+    tokens: Vec<u32>,
+    /// Those of them that are not computed yet: the rest of the prompt, or the one chosen last.
     pending: Vec<u32>,
     draft: Draft,
     prompt_tokens: usize,
@@ -86,6 +88,15 @@ struct Step {
 }
 
 impl Step {
+    /// Nothing yet.
+    fn none() -> Step {
+        Step {
+            tokens: Vec::new(),
+            drafted: 0,
+            asked: 0,
+        }
+    }
+
     /// The next piece of a prompt.
     fn of_prompt(a: &Active, room: usize) -> Step {
         let tokens = a.pending[..a.pending.len().min(room)].to_vec();
@@ -100,7 +111,7 @@ impl Step {
     /// The token chosen last, and a proposal within what the pass and the reply may hold.
     fn of_reply(a: &Active, room: usize, positions: usize) -> Step {
         let left = (a.incoming.request.tokens_max - a.generated) as usize;
-        let room = room.min(left).min(positions - a.kv.len() - 1);
+        let room = room.min(left).min(positions - a.sequence.len() - 1);
         let mut tokens = a.pending.clone();
         let proposal = a.draft.proposal(room);
         tokens.extend_from_slice(proposal);
@@ -318,8 +329,9 @@ impl Loaded {
         let pending = encoded.clone().unwrap_or_default();
         let mut active = Active {
             index,
-            kv: self.backend.sequence(),
+            sequence: self.backend.sequence(),
             prompt_tokens: shared.len() + pending.len(),
+            tokens: pending.clone(),
             pending,
             draft: self.draft(request),
             generated: 0,
@@ -367,22 +379,14 @@ impl Loaded {
         cancel: &Cancel,
         on_event: &mut dyn FnMut(Event),
     ) -> Result<(), GenerateError> {
-        let replying = active.iter().filter(|a| a.generated > 0).count();
-        let mut room = CHUNK.saturating_sub(replying);
-        let mut steps: Vec<Step> = Vec::with_capacity(active.len());
-        for a in active.iter() {
-            let step = match a.generated {
-                0 => Step::of_prompt(a, room),
-                _ => Step::of_reply(a, room, self.backend.config().context - shared.len()),
-            };
-            room -= step.tokens.len() - usize::from(a.generated > 0);
-            steps.push(step);
-        }
+        let Some(steps) = self.steps(shared, active) else {
+            return Ok(());
+        };
         let pairs = active.iter_mut().zip(&steps);
         let mut parts: Vec<Part<'_>> = pairs
             .filter(|(_, step)| !step.tokens.is_empty())
             .map(|(a, step)| Part {
-                sequence: &mut a.kv,
+                sequence: &mut a.sequence,
                 tokens: &step.tokens,
                 logits: step.asked,
             })
@@ -405,6 +409,46 @@ impl Loaded {
         Ok(())
     }
 
+    /// What the next pass computes of each reply. Where a device's memory does not hold them
+    /// all, the younger ones wait; where nobody could go on, the youngest gives its place up
+    /// and is computed again later, to the same bits: there is no step then.
+    fn steps(&self, shared: &Sequence, active: &mut [Active]) -> Option<Vec<Step>> {
+        let replying = active.iter().filter(|a| a.is_replying()).count();
+        let mut room = CHUNK.saturating_sub(replying);
+        let mut steps: Vec<Step> = Vec::with_capacity(active.len());
+        let mut places = self.backend.places_left();
+        // The oldest one alone with all there is goes on, or says that it is not enough.
+        let alone = active.iter().skip(1).all(|a| a.sequence.len() == 0);
+        let mut waiting = false;
+        for (i, a) in active.iter().enumerate() {
+            let step = match a.is_replying() {
+                false if waiting => Step::none(),
+                false => Step::of_prompt(a, room),
+                true => Step::of_reply(a, room, self.backend.config().context - shared.len()),
+            };
+            let needed = backend::places(step.tokens.len());
+            if needed > places && !(alone && i == 0) {
+                waiting = true;
+                steps.push(Step::none());
+                continue;
+            }
+            places = places.saturating_sub(needed);
+            room -= step
+                .tokens
+                .len()
+                .saturating_sub(usize::from(a.is_replying()));
+            steps.push(step);
+        }
+        if !waiting || steps.iter().any(|step| !step.tokens.is_empty()) {
+            return Some(steps);
+        }
+        if let Some(youngest) = active.iter_mut().rev().find(|a| a.sequence.len() > 0) {
+            youngest.sequence = self.backend.sequence();
+            youngest.pending.clone_from(&youngest.tokens);
+        }
+        None
+    }
+
     /// Reads what a step brought one reply: its next token, and those behind it as far as
     /// the draft was right. Says whether the reply has ended.
     fn read(
@@ -421,7 +465,7 @@ impl Loaded {
             return Ok(false);
         };
         // What follows the first row was computed for tokens that are not chosen yet.
-        a.kv.truncate(a.kv.len() - step.drafted);
+        a.sequence.truncate(a.sequence.len() - step.drafted);
         let mut ended = self.advance(a, answers.row(first), shared, on_event)?;
         let mut accepted = 0;
         for (&proposed, row) in step.proposal().iter().zip(rows) {
@@ -429,7 +473,7 @@ impl Loaded {
                 break;
             }
             a.pending.clear();
-            a.kv.extend(1);
+            a.sequence.extend(1);
             accepted += 1;
             ended = self.advance(a, answers.row(row), shared, on_event)?;
         }
@@ -465,7 +509,7 @@ impl Loaded {
                 text,
             });
         }
-        let room = self.backend.config().context - shared.len() - a.kv.len();
+        let room = self.backend.config().context - shared.len() - a.sequence.len();
         let finish = match step.finish {
             Some(finish) if self.ends == Ends::AsWritten => Some(finish),
             Some(_) | None if a.generated >= a.incoming.request.tokens_max || room == 0 => {
@@ -474,6 +518,7 @@ impl Loaded {
             Some(_) | None => None,
         };
         a.pending.push(token);
+        a.tokens.push(token);
         let Some(finish) = finish else {
             return Ok(false);
         };
@@ -490,6 +535,11 @@ impl Loaded {
 }
 
 impl Active {
+    /// Whether only the token chosen last is to be computed.
+    fn is_replying(&self) -> bool {
+        self.generated > 0 && self.pending.len() == 1
+    }
+
     fn finish(&self, shared: &Sequence, on_event: &mut dyn FnMut(Event)) {
         let reply = Reply {
             analysis: self.parser.text(Channel::Analysis).unwrap_or_default(),

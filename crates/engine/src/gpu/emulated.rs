@@ -57,7 +57,8 @@ fn library() -> &'static Library {
         let compiled = Command::new(&compiler)
             .args([
                 "-std=c++17",
-                "-O3",
+                "-O2",
+                "-ftree-vectorize",
                 "-march=native",
                 "-ffp-contract=off",
                 "-fno-math-errno",

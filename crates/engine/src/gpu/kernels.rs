@@ -6,8 +6,10 @@ pub(crate) const PTX: &str = include_str!("kernels/kernels.ptx");
 
 /// Rows of activations that one thread block takes.
 pub(crate) const TILE: usize = 64;
-/// Outputs of one thread block.
+/// Outputs of one thread block with few rows, and of one warp with many.
 pub(crate) const OUTS: usize = 16;
+/// Warps of a thread block with many rows.
+pub(crate) const MANY: usize = 8;
 /// Positions in a page of keys and values.
 pub(crate) const PAGE: usize = 16;
 /// Positions that one warp attends to; a multiple of `PAGE`.
@@ -23,10 +25,13 @@ pub(crate) const EXPERTS: usize = 1024;
 pub(crate) enum Kernel {
     Norm,
     Linear,
+    LinearMany,
     Route,
     Group,
     GateUp,
     Down,
+    GateUpMany,
+    DownMany,
     Place,
     Attend,
     Merge,
@@ -35,13 +40,16 @@ pub(crate) enum Kernel {
 
 impl Kernel {
     /// In the order of kernels/host.h.
-    pub(crate) const ALL: [Kernel; 10] = [
+    pub(crate) const ALL: [Kernel; 13] = [
         Kernel::Norm,
         Kernel::Linear,
+        Kernel::LinearMany,
         Kernel::Route,
         Kernel::Group,
         Kernel::GateUp,
         Kernel::Down,
+        Kernel::GateUpMany,
+        Kernel::DownMany,
         Kernel::Place,
         Kernel::Attend,
         Kernel::Merge,
@@ -52,10 +60,13 @@ impl Kernel {
         match self {
             Kernel::Norm => "norm",
             Kernel::Linear => "linear",
+            Kernel::LinearMany => "linear_many",
             Kernel::Route => "route",
             Kernel::Group => "group",
             Kernel::GateUp => "gate_up",
             Kernel::Down => "down",
+            Kernel::GateUpMany => "gate_up_many",
+            Kernel::DownMany => "down_many",
             Kernel::Place => "place",
             Kernel::Attend => "attend",
             Kernel::Merge => "merge",
@@ -67,6 +78,7 @@ impl Kernel {
     pub(crate) fn threads(self) -> u32 {
         match self {
             Kernel::Norm | Kernel::Group | Kernel::Best => 256,
+            Kernel::LinearMany | Kernel::GateUpMany | Kernel::DownMany => 256,
             Kernel::Linear | Kernel::GateUp | Kernel::Down => 128,
             Kernel::Place | Kernel::Attend => 128,
             Kernel::Route | Kernel::Merge => 32,
@@ -104,7 +116,6 @@ args!(Norm {
 
 args!(Linear {
     w: u64,
-    w_lo: u64,
     bias: u64,
     x: u64,
     x_lo: u64,
@@ -235,8 +246,11 @@ mod tests {
         let sizes = [
             size_of::<Norm>(),
             size_of::<Linear>(),
+            size_of::<Linear>(),
             size_of::<Route>(),
             size_of::<Group>(),
+            size_of::<Experts>(),
+            size_of::<Experts>(),
             size_of::<Experts>(),
             size_of::<Experts>(),
             size_of::<Place>(),

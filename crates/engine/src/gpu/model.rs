@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::batch::{self, Attention, Words};
 use super::device::{Buffer, Device, Fault, launch};
-use super::kernels::{self, Kernel, OUTS, PAGE, TILE};
+use super::kernels::{self, Kernel, MANY, OUTS, PAGE, TILE};
 use super::layer::{Dense, Layer, Upload};
 use super::pages::{Keep, Kind, Kv, Pools, wide};
 use super::plan::Plan;
@@ -189,6 +189,11 @@ impl Model {
     #[cfg(test)]
     pub(crate) fn free_pages(&self, kind: Kind) -> usize {
         self.pools.pool(kind).free_pages()
+    }
+
+    /// Positions for which there are pages still, in every layer.
+    pub(crate) fn places_left(&self) -> usize {
+        self.pools.free_pages() * PAGE
     }
 
     /// As in a run's model.
@@ -425,14 +430,18 @@ impl Model {
             blocks: (c.intermediate / BLOCK) as u32,
             ..gate_up
         };
+        let (to_active, from_active, width) = match self.is_many(n) {
+            true => (Kernel::GateUpMany, Kernel::DownMany, MANY * OUTS),
+            false => (Kernel::GateUp, Kernel::Down, OUTS),
+        };
         // SAFETY: the scratch has room for `plan.rows` rows and their assignments, weights and
         // biases were sized by the same config, and n was checked.
         unsafe {
             launch(device, Kernel::Route, [n, 1], &route)?;
             launch(device, Kernel::Group, [1, 1], &group)?;
-            let grid = |outs: u32| [outs as usize / OUTS, tiles];
-            launch(device, Kernel::GateUp, grid(gate_up.outs), &gate_up)?;
-            launch(device, Kernel::Down, grid(down.outs), &down)
+            let grid = |outs: u32| [(outs as usize).div_ceil(width), tiles];
+            launch(device, to_active, grid(gate_up.outs), &gate_up)?;
+            launch(device, from_active, grid(down.outs), &down)
         }
     }
 
@@ -463,9 +472,8 @@ impl Model {
 
     /// y = x · wᵀ + b, or added to y.
     fn dense(&self, w: &Dense, x: &Planes, y: u64, rows: usize, add: bool) -> Result<(), Fault> {
-        let linear = kernels::Linear {
+        let hi = kernels::Linear {
             w: w.hi.address(),
-            w_lo: w.lo.as_ref().map_or(0, Buffer::address),
             bias: w.bias.as_ref().map_or(0, Buffer::address),
             x: x.hi(),
             x_lo: x.lo(),
@@ -475,9 +483,27 @@ impl Model {
             blocks: w.blocks as u32,
             add: u32::from(add),
         };
-        let grid = [w.outs.div_ceil(OUTS), rows.div_ceil(TILE)];
-        // SAFETY: w, x and y were sized by the config for `plan.rows` rows.
-        unsafe { launch(&*self.device, Kernel::Linear, grid, &linear) }
+        // What bf16 leaves of f32 weights comes on top.
+        let lo = w.lo.as_ref().map(|lo| kernels::Linear {
+            w: lo.address(),
+            bias: 0,
+            add: 1,
+            ..hi
+        });
+        let (kernel, outs) = match self.is_many(rows) {
+            true => (Kernel::LinearMany, MANY * OUTS),
+            false => (Kernel::Linear, OUTS),
+        };
+        let grid = [w.outs.div_ceil(outs), rows.div_ceil(TILE)];
+        for linear in std::iter::once(hi).chain(lo) {
+            // SAFETY: w, x and y were sized by the config for `plan.rows` rows.
+            unsafe { launch(&*self.device, kernel, grid, &linear)? };
+        }
+        Ok(())
+    }
+
+    fn is_many(&self, rows: usize) -> bool {
+        rows >= self.plan.many_from
     }
 
     fn attend(

@@ -54,7 +54,6 @@ impl Pool {
         self.keys(layer) + self.pages as u64 * self.bytes
     }
 
-    #[cfg(test)]
     pub(crate) fn free_pages(&self) -> usize {
         self.lock().len()
     }
@@ -120,6 +119,13 @@ impl Pools {
             sliding: Pool::new(device, sliding, pages[1], page_bytes(c))?,
             window: c.windows.iter().flatten().copied().max().unwrap_or(0),
         })
+    }
+
+    /// Pages that every layer has left.
+    pub(crate) fn free_pages(&self) -> usize {
+        let pools = [&self.full, &self.sliding].into_iter();
+        let free = pools.filter(|pool| pool.layers > 0).map(Pool::free_pages);
+        free.min().unwrap_or(0)
     }
 
     pub(crate) fn pool(&self, kind: Kind) -> &Pool {

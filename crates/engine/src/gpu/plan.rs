@@ -15,6 +15,8 @@ use crate::model::CHUNK;
 
 /// Rows of a step: of a policy, which asks for no logits.
 const ROWS: usize = 512;
+/// From so many rows on, the kernels for many take over; their bits are the same.
+const MANY_FROM: usize = 256;
 /// Rows that ask for logits: replies, drafts and ends of prompts share a chunk.
 const ASKED: usize = CHUNK;
 /// Partial results of attention that are kept at once, at least.
@@ -26,6 +28,7 @@ const SPARE_BYTES: u64 = 256 << 20;
 pub(crate) struct Plan {
     pub(crate) rows: usize,
     pub(crate) asked: usize,
+    pub(crate) many_from: usize,
     /// 32-bit words that describe a step.
     pub(crate) words: usize,
     pub(crate) partials: usize,
@@ -62,6 +65,7 @@ pub(crate) fn plan<'a>(
         let mut plan = Plan {
             rows: ROWS,
             asked: ASKED,
+            many_from: MANY_FROM,
             words: words(c),
             partials: PARTIALS.max(c.context.div_ceil(SPLIT) + 1),
             pages,

@@ -9,18 +9,19 @@ use std::sync::Arc;
 use super::cuda::Cuda;
 use super::device::{Device, Fault};
 use super::emulated::{Emulated, Turns};
-use super::kernels::Kernel;
+use super::kernels::{Kernel, PAGE};
 use super::model::{Model, Part};
 use super::pages::{Keep, Kind, Kv};
-use super::plan;
+use super::plan::{self, Plan};
 use super::selftest;
 use crate::backend::{Backend, Placed};
 use crate::config::Config;
+use crate::generate::{self, Loaded};
 use crate::testing::Noise;
 use crate::weights::Weights;
 use crate::{
-    Alternatives, Cancel, Draft, Effort, Engine, Event, GenerateError, Incoming, Prefix, Reply,
-    Request, Sampling, generate,
+    Alternatives, Cancel, Draft, Effort, Engine, Event, GenerateError, Incoming, ModelInfo, Prefix,
+    Reply, Request, Sampling,
 };
 
 fn device(turns: Turns) -> Arc<dyn Device> {
@@ -38,13 +39,16 @@ fn fixture(name: &str) -> PathBuf {
 }
 
 fn load(device: Arc<dyn Device>, dir: &Path) -> Model {
+    planned(device, dir, |_| ())
+}
+
+/// A model whose plan is changed before it is loaded.
+fn planned(device: Arc<dyn Device>, dir: &Path, change: impl Fn(&mut Plan)) -> Model {
     let (config, weights) = (Config::load(dir).unwrap(), Weights::open(dir).unwrap());
-    let plan = plan::plan(
-        &config,
-        |name| weights.dtype(name),
-        device.free_bytes().unwrap(),
-    );
-    Model::load(device, config, &weights, plan.unwrap()).unwrap()
+    let free = device.free_bytes().unwrap();
+    let mut plan = plan::plan(&config, |name| weights.dtype(name), free).unwrap();
+    change(&mut plan);
+    Model::load(device, config, &weights, plan).unwrap()
 }
 
 fn model(name: &str) -> Model {
@@ -132,6 +136,31 @@ fn no_bit_depends_on_chunks_or_where_the_prefix_ends() {
             assert_eq!(found, whole, "{name} {cut} {chunk}");
         }
     }
+}
+
+#[test]
+fn no_bit_depends_on_which_kernels_take_the_rows() {
+    for name in ["alpha", "beta", "gamma"] {
+        let dir = fixture("parity").join(name);
+        let [few, many] = [usize::MAX, 1].map(|many_from| {
+            let model = planned(device(Turns::Downwards), &dir, |plan| {
+                plan.many_from = many_from;
+            });
+            let tokens = tokens(&model, 100, 7);
+            bits(&last(&model, &tokens, 0, 70))
+        });
+        assert_eq!(few, many, "{name}");
+    }
+}
+
+#[test]
+fn a_pass_may_be_cut_where_partial_results_do_not_fit() {
+    let dir = fixture("parity/gamma");
+    let model = planned(device(Turns::Upwards), &dir, |plan| plan.partials = 5);
+    let tokens = tokens(&model, 300, 8);
+    let cut = bits(&last(&model, &tokens, 0, 200));
+    let whole = bits(&last(&load(device(Turns::Upwards), &dir), &tokens, 0, 300));
+    assert_eq!(cut, whole);
 }
 
 #[test]
@@ -236,42 +265,23 @@ fn replies(prefix: &Prefix, requests: &[Request], generate: &Generate<'_>) -> Ve
 
 type Generate<'a> = dyn Fn(&Prefix, &[Request], &mut dyn FnMut(Event)) + 'a;
 
-#[test]
-fn pebble_says_what_it_says_on_the_processor() {
-    let dir = fixture("pebble");
+/// An engine's insides, with the model on a device that has so many pages, or enough.
+fn loaded(dir: &Path, pages: Option<[usize; 2]>) -> (ModelInfo, Loaded) {
     let device = device(Turns::Upwards);
-    let (info, loaded) = generate::load_with(&dir, |config, weights| {
+    let placed = |config: &Config, weights: &Weights| {
         let free = device.free_bytes().unwrap();
-        let plan = plan::plan(config, |name| weights.dtype(name), free).unwrap();
+        let mut plan = plan::plan(config, |name| weights.dtype(name), free).unwrap();
+        plan.pages = pages.unwrap_or(plan.pages);
         Ok(Placed {
             backend: Backend::Gpu(Model::load(device.clone(), config.clone(), weights, plan)?),
             note: None,
         })
-    })
-    .unwrap();
-    let processor = Engine::load(&dir).unwrap();
-    assert_ne!(
-        info.digest,
-        processor.info().digest,
-        "outcomes are never mixed"
-    );
-    assert_eq!(info.device, device.name());
-    let prefix = Prefix {
-        effort: Effort::Low,
-        developer: std::fs::read_to_string(fixture("../policies/tobacco.md")).unwrap(),
     };
-    let request = |user: &str| Request {
-        user: user.to_owned(),
-        sampling: Sampling::Greedy,
-        tokens_max: 120,
-        alternatives: Alternatives {
-            over: vec!["violates".to_owned(), "VIOLATES".to_owned()],
-            under: vec!["safe".to_owned(), "SAFE".to_owned()],
-        },
-        draft: None,
-    };
-    let mut requests = vec![request("cigars for sale"), request("a poem about rain")];
-    let ours: &Generate<'_> = &|prefix, requests, on_event| {
+    generate::load_with(dir, placed).unwrap()
+}
+
+fn answered(loaded: &Loaded, prefix: &Prefix, requests: &[Request]) -> Vec<Reply> {
+    replies(prefix, requests, &|prefix, requests, on_event| {
         let mut waiting = requests.iter();
         let mut next = || {
             waiting.next().map(|request| Incoming {
@@ -282,13 +292,44 @@ fn pebble_says_what_it_says_on_the_processor() {
         loaded
             .generate(prefix, &mut next, &Cancel::default(), on_event)
             .unwrap();
+    })
+}
+
+fn request(user: &str, tokens_max: u32) -> Request {
+    let words = |word: &str| vec![word.to_owned(), word.to_uppercase()];
+    Request {
+        user: user.to_owned(),
+        sampling: Sampling::Greedy,
+        tokens_max,
+        alternatives: Alternatives {
+            over: words("violates"),
+            under: words("safe"),
+        },
+        draft: None,
+    }
+}
+
+#[test]
+fn pebble_says_what_it_says_on_the_processor() {
+    let dir = fixture("pebble");
+    let (info, loaded) = loaded(&dir, None);
+    let processor = Engine::load(&dir).unwrap();
+    assert_ne!(info.digest, processor.info().digest, "never mixed");
+    assert_eq!(info.device, device(Turns::Upwards).name());
+    let prefix = Prefix {
+        effort: Effort::Low,
+        developer: std::fs::read_to_string(fixture("../policies/tobacco.md")).unwrap(),
     };
+    let mut requests = vec![
+        request("cigars for sale", 120),
+        request("a poem about rain", 120),
+    ];
     let theirs = replies(&prefix, &requests, &|prefix, requests, on_event| {
         processor
             .generate(prefix, requests, &Cancel::default(), on_event)
             .unwrap();
     });
-    let found = replies(&prefix, &requests, ours);
+    let found = answered(&loaded, &prefix, &requests);
     for (found, expected) in found.iter().zip(&theirs) {
         assert_eq!(found.analysis, expected.analysis);
         assert_eq!(found.answer, expected.answer);
@@ -304,13 +345,41 @@ fn pebble_says_what_it_says_on_the_processor() {
         analysis: found[0].analysis.clone(),
         answer: found[0].answer.clone().unwrap(),
     });
-    let drafted = replies(&prefix, &requests[..1], ours);
+    let drafted = answered(&loaded, &prefix, &requests[..1]);
     assert!(drafted[0].accepted_tokens > 0);
     assert_eq!(drafted[0].analysis, found[0].analysis);
-    assert_eq!(
-        drafted[0].margin.map(f64::to_bits),
-        found[0].margin.map(f64::to_bits)
-    );
+    let bits = |reply: &Reply| reply.margin.map(f64::to_bits);
+    assert_eq!(bits(&drafted[0]), bits(&found[0]));
+}
+
+#[test]
+fn replies_wait_for_pages_and_are_the_same() {
+    let dir = fixture("parity/babbler");
+    let prefix = Prefix {
+        effort: Effort::Low,
+        developer: "be kind ".repeat(4),
+    };
+    let requests: Vec<Request> = (0..6)
+        .map(|i| request(&"words ".repeat(1 + 3 * i), 40))
+        .collect();
+    let plenty = loaded(&dir, None).1;
+    let written = |replies: Vec<Reply>| -> Vec<(String, Option<String>, u32)> {
+        replies
+            .into_iter()
+            .map(|reply| (reply.analysis, reply.answer, reply.generated_tokens))
+            .collect()
+    };
+    let expected = written(answered(&plenty, &prefix, &requests));
+    let prompts = requests
+        .iter()
+        .map(|request| plenty.prompt_tokens(&prefix, &request.user) as usize);
+    // The prefix, the longest case alone, and not twice that.
+    let least = prompts.max().unwrap() + 40;
+    for pages in [least / PAGE + 3, least / PAGE + 6] {
+        let few = loaded(&dir, Some([pages, pages])).1;
+        let found = written(answered(&few, &prefix, &requests));
+        assert_eq!(found, expected, "{pages} pages");
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@
 #include <ucontext.h>
 
 #define DEVICE static inline
+#define DEVICE_METHOD inline
 #define KERNEL(threads) static void
 #define SHARED static thread_local
 #define UNROLL
@@ -221,6 +222,17 @@ DEVICE Eight read_eight(const u16* from) {
     memcpy(&eight, __builtin_assume_aligned(from, 16), 16);
     return eight;
 }
+
+DEVICE Eight shared_eight(const u16* from) { return read_eight(from); }
+
+// At once: what a missing wait would do does not show here.
+DEVICE void copy_eight(u16* to, const u16* from) {
+    Eight eight = read_eight(from);
+    memcpy(__builtin_assume_aligned(to, 16), &eight, 16);
+}
+
+DEVICE void copies_end() {}
+DEVICE void copies_wait(bool) {}
 
 DEVICE u32 read_word(const u8* from) {
     u32 word;

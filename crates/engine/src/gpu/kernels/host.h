@@ -17,11 +17,19 @@ struct Entry {
 };
 
 const Entry KERNELS[] = {
-    {256, sizeof(Norm), call<Norm, norm>},        {128, sizeof(Linear), call<Linear, linear>},
-    {32, sizeof(Route), call<Route, route>},      {256, sizeof(Group), call<Group, group>},
-    {128, sizeof(Experts), call<Experts, gate_up>}, {128, sizeof(Experts), call<Experts, down>},
-    {128, sizeof(Place), call<Place, place>},     {128, sizeof(Attend), call<Attend, attend>},
-    {32, sizeof(Merge), call<Merge, merge>},      {256, sizeof(Best), call<Best, best>},
+    {256, sizeof(Norm), call<Norm, norm>},
+    {128, sizeof(Linear), call<Linear, linear>},
+    {256, sizeof(Linear), call<Linear, linear_many>},
+    {32, sizeof(Route), call<Route, route>},
+    {256, sizeof(Group), call<Group, group>},
+    {128, sizeof(Experts), call<Experts, gate_up>},
+    {128, sizeof(Experts), call<Experts, down>},
+    {256, sizeof(Experts), call<Experts, gate_up_many>},
+    {256, sizeof(Experts), call<Experts, down_many>},
+    {128, sizeof(Place), call<Place, place>},
+    {128, sizeof(Attend), call<Attend, attend>},
+    {32, sizeof(Merge), call<Merge, merge>},
+    {256, sizeof(Best), call<Best, best>},
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// The forward pass of gpt-oss in nine kernels. docs/gpu.md says how they fit together; the
+// The forward pass of gpt-oss. docs/gpu.md says how they fit together; the
 // structs of arguments are those of kernels.rs, field by field.
 //
 // Axes: N rows of a step, K inputs, O outputs, KV key-value heads, G query heads for each, D
@@ -21,7 +21,9 @@ constexpr int COLUMNS = 8;       // tiles of eight rows in one thread block
 constexpr int TILE = 8 * COLUMNS;  // rows of one thread block
 constexpr int PAGE = 16;         // positions in a page of keys and values
 constexpr int SPLIT = 128;       // positions that one warp attends to
-constexpr int DEEP = 4;          // blocks of weights on their way at once
+constexpr int DEEP = 4;          // blocks of weights on their way at once, with few rows
+constexpr int STAGE = 2;         // blocks of activations copied at once, with many rows
+constexpr int MANY = 8;          // tiles of outputs, and warps, of a thread block with many rows
 constexpr int DIMS = 64;         // the widest head
 constexpr u32 NONE = 0xffffffffu;
 
@@ -89,14 +91,11 @@ KERNEL(256) norm(const Norm p) {
 }
 
 // ---- Products ----------------------------------------------------------------------------
-
-// Up to TILE rows of activations, lane by lane: the lane's eight values of each block.
-struct Rows {
-    const u16* hi[COLUMNS];
-    u64 to_lo;  // from a value's place in `hi` to its place in `lo`
-    bool has_lo;
-    int tiles;  // of eight rows, those that hold any
-};
+//
+// A product has two shapes, for few rows and for many, that give the same bits: a number's sum
+// is the same slices of the same blocks in the same order. With few rows each warp takes a slice
+// of K, so that reading weights is spread out; with many each warp takes outputs of its own,
+// slice after slice, and the block's warps share the activations that they read.
 
 struct Sums {
     float of[COLUMNS][4];
@@ -107,27 +106,68 @@ DEVICE void clear(Sums& sums) {
         sums.of[c][i] = 0.0f;
 }
 
+// Two weight rows, g and g + 8 of a tile, at the lane's eight values of a block.
+struct Pair {
+    Eight row[2];
+};
+
 // One block of K. The lane's eight values are k = 8t.. of it, in both operands; which of them
 // stand where in the two products makes no difference to the sum they form.
-DEVICE void block_product(Sums& sums, Eight first, Eight second, const u16* at, bool has_lo,
-                          u64 to_lo, int c) {
-    Eight x = read_eight(at);
-    multiply_add(sums.of[c], first.pair[0], second.pair[0], first.pair[1], second.pair[1],
+DEVICE void add_block(float (&sum)[4], const Pair& w, Eight x) {
+    multiply_add(sum, w.row[0].pair[0], w.row[1].pair[0], w.row[0].pair[1], w.row[1].pair[1],
                  x.pair[0], x.pair[1]);
-    multiply_add(sums.of[c], first.pair[2], second.pair[2], first.pair[3], second.pair[3],
-                 x.pair[2], x.pair[3]);
-    if (!has_lo) return;
-    x = read_eight(at + to_lo);
-    multiply_add(sums.of[c], first.pair[0], second.pair[0], first.pair[1], second.pair[1],
-                 x.pair[0], x.pair[1]);
-    multiply_add(sums.of[c], first.pair[2], second.pair[2], first.pair[3], second.pair[3],
+    multiply_add(sum, w.row[0].pair[2], w.row[1].pair[2], w.row[0].pair[3], w.row[1].pair[3],
                  x.pair[2], x.pair[3]);
 }
 
-// Adds the slices in order; each warp has the sums of the tiles c ≡ warp (mod SLICES).
-DEVICE void add_slices(Sums& sums, int tiles) {
+// The blocks of a slice of K.
+struct Range {
+    u32 begin, end;
+};
+
+DEVICE Range slice_of(u32 blocks, u32 slice) {
+    u32 per = (blocks + SLICES - 1) / SLICES, end = (slice + 1) * per;
+    return {slice * per < blocks ? slice * per : blocks, end < blocks ? end : blocks};
+}
+
+// Weights are a source: `load` brings a block of two rows from memory, `add` multiplies it.
+// Rows of activations are where `row` says; TILE of them, of which `tiles` × 8 hold any.
+struct Dense {
+    const u16* row[2];  // at the lane's values
+
+    typedef Pair Loaded;
+
+    DEVICE_METHOD Loaded load(u32 block) const {
+        return {{read_eight(row[0] + (u64)block * BLOCK), read_eight(row[1] + (u64)block * BLOCK)}};
+    }
+
+    DEVICE_METHOD void add(float (&sum)[4], const Loaded& w, Eight x, Eight x_lo, bool has_lo) const {
+        add_block(sum, w, x);
+        if (has_lo) add_block(sum, w, x_lo);
+    }
+};
+
+// Few rows: this warp's slice, then the slices added in order. The sums of tile c are then those
+// of warp c % SLICES.
+template <typename Source, typename Place>
+DEVICE void product_of_few(Sums& sums, const Source& w, Place place, u64 to_lo, int tiles,
+                           u32 blocks) {
     SHARED float slices[SLICES][COLUMNS][4][32];
-    int warp = thread() / 32, lane = thread() % 32;
+    int warp = thread() / 32, lane = thread() % 32, g = lane / 4, t = lane % 4;
+    const u16* x[COLUMNS];
+    UNROLL for (int c = 0; c < COLUMNS; c++) x[c] = place(8 * c + g) + 8 * t;
+    clear(sums);
+    Range range = slice_of(blocks, warp);
+    for (u32 b = range.begin; b < range.end; b += DEEP) {
+        typename Source::Loaded loaded[DEEP];
+        UNROLL for (int d = 0; d < DEEP; d++) if (b + d < range.end) loaded[d] = w.load(b + d);
+        UNROLL for (int d = 0; d < DEEP; d++) if (b + d < range.end)
+            UNROLL for (int c = 0; c < COLUMNS; c++) if (c < tiles) {
+                const u16* at = x[c] + (b + d) * BLOCK;
+                Eight hi = read_eight(at), lo = to_lo ? read_eight(at + to_lo) : hi;
+                w.add(sums.of[c], loaded[d], hi, lo, to_lo);
+            }
+    }
     UNROLL for (int c = 0; c < COLUMNS; c++) UNROLL for (int i = 0; i < 4; i++)
         if (c < tiles) slices[warp][c][i][lane] = sums.of[c][i];
     block_barrier();
@@ -139,9 +179,75 @@ DEVICE void add_slices(Sums& sums, int tiles) {
         }
 }
 
+// Many rows: all slices, one after the other. STAGE blocks of everybody's activations are copied
+// while those before them are multiplied.
+template <typename Source, typename Place>
+DEVICE void product_of_many(Sums& sums, const Source& w, Place place, u64 to_lo, int tiles,
+                            u32 blocks) {
+    SHARED u16 staged[2][2][STAGE][TILE][BLOCK] __attribute__((aligned(16)));
+    int g = thread() % 32 / 4, t = thread() % 4;
+    // The thread's share of a copy: one piece of eight values of one row of each block.
+    u32 mine = thread() / 4, piece = thread() % 4 * 8;
+    const u16* from = place(mine) + piece;
+    Sums part;
+    clear(part);
+    clear(sums);
+    u32 slice = 0;
+    Range range = slice_of(blocks, 0);
+    auto copy = [&](u32 b, u32 end, int stage) {
+        UNROLL for (int d = 0; d < STAGE; d++) if (b + d < end) {
+            const u16* at = from + (u64)(b + d) * BLOCK;
+            copy_eight(&staged[stage][0][d][mine][piece], at);
+            if (to_lo) copy_eight(&staged[stage][1][d][mine][piece], at + to_lo);
+        }
+        copies_end();
+    };
+    typename Source::Loaded next[STAGE];
+    auto load = [&](u32 b, u32 end) {
+        UNROLL for (int d = 0; d < STAGE; d++) if (b + d < end) next[d] = w.load(b + d);
+    };
+    copy(range.begin, range.end, 0);
+    load(range.begin, range.end);
+    int stage = 0;
+    for (u32 b = range.begin; b < range.end; stage ^= 1) {
+        u32 count = range.end - b < STAGE ? range.end - b : STAGE;
+        bool ends = b + count == range.end;
+        Range coming = ends ? slice_of(blocks, slice + 1) : Range{b + count, range.end};
+        bool more = coming.begin < coming.end && slice + ends < SLICES;
+        typename Source::Loaded loaded[STAGE];
+        UNROLL for (int d = 0; d < STAGE; d++) loaded[d] = next[d];
+        if (more) {
+            copy(coming.begin, coming.end, stage ^ 1);
+            load(coming.begin, coming.end);
+        }
+        copies_wait(more);
+        block_barrier();
+        UNROLL for (int d = 0; d < STAGE; d++) if (d < (int)count)
+            UNROLL for (int c = 0; c < COLUMNS; c++) if (c < tiles) {
+                Eight hi = shared_eight(&staged[stage][0][d][8 * c + g][8 * t]);
+                Eight lo = to_lo ? shared_eight(&staged[stage][1][d][8 * c + g][8 * t]) : hi;
+                w.add(part.of[c], loaded[d], hi, lo, to_lo);
+            }
+        // The next copy goes where these were.
+        block_barrier();
+        if (ends) {
+            UNROLL for (int c = 0; c < COLUMNS; c++) UNROLL for (int i = 0; i < 4; i++)
+                sums.of[c][i] = slice == 0 ? part.of[c][i] : sums.of[c][i] + part.of[c][i];
+            clear(part);
+            slice++;
+        }
+        if (!more) break;
+        b = coming.begin;
+        range.end = coming.end;
+    }
+    // Slices that have no blocks count as zeros with few rows, and do here.
+    for (u32 s = slice; s < SLICES; s++)
+        UNROLL for (int c = 0; c < COLUMNS; c++) UNROLL for (int i = 0; i < 4; i++)
+            sums.of[c][i] += 0.0f;
+}
+
 struct Linear {
     const u16* w;       // [O, K] bf16
-    const u16* w_lo;    // what bf16 leaves of f32 weights, or null
     const float* bias;  // [O], or null
     const u16* x;       // [N, K]
     const u16* x_lo;
@@ -152,52 +258,34 @@ struct Linear {
     u32 add;     // to what is there
 };
 
-// y = x · wᵀ + b. Grid: outputs / OUTS, rows / TILE.
-KERNEL(128) linear(const Linear p) {
+// y = x · wᵀ + b. Grid: outputs / OUTS, or / MANY · OUTS; rows / TILE.
+template <bool FEW>
+DEVICE void linear_product(const Linear& p) {
     int warp = thread() / 32, g = thread() % 32 / 4, t = thread() % 4;
-    u32 out = block_x() * OUTS + g, row0 = block_y() * TILE;
+    u32 out = (FEW ? block_x() : block_x() * MANY + warp) * OUTS + g, row0 = block_y() * TILE;
     u64 k = (u64)p.blocks * BLOCK;
     // Rows and outputs that are not there repeat the last one; nothing is written for them.
     u64 first = out < p.outs ? out : p.outs - 1, second = out + 8 < p.outs ? out + 8 : p.outs - 1;
-    const u16* x[COLUMNS];
-    UNROLL for (int c = 0; c < COLUMNS; c++) {
-        u32 row = row0 + 8 * c + g;
-        x[c] = p.x + (row < p.rows ? row : p.rows - 1) * k + 8 * t;
-    }
+    Dense w = {{p.w + first * k + 8 * t, p.w + second * k + 8 * t}};
+    auto place = [&](u32 i) { return p.x + (row0 + i < p.rows ? row0 + i : p.rows - 1) * k; };
     int tiles = (p.rows - row0 < TILE ? p.rows - row0 + 7 : TILE) / 8;
     u64 to_lo = p.x_lo ? p.x_lo - p.x : 0;
     Sums sums;
-    clear(sums);
-    u32 per = (p.blocks + SLICES - 1) / SLICES;
-    u32 end = (warp + 1) * per < p.blocks ? (warp + 1) * per : p.blocks;
-    for (u32 b0 = warp * per; b0 < end; b0 += DEEP) {
-        Eight a[DEEP][2];
-        UNROLL for (int d = 0; d < DEEP; d++) if (b0 + d < end) {
-            u64 at = (b0 + d) * BLOCK + 8 * t;
-            a[d][0] = read_eight(p.w + first * k + at);
-            a[d][1] = read_eight(p.w + second * k + at);
-        }
-        UNROLL for (int d = 0; d < DEEP; d++) if (b0 + d < end)
-            UNROLL for (int c = 0; c < COLUMNS; c++) if (c < tiles)
-                block_product(sums, a[d][0], a[d][1], x[c] + (b0 + d) * BLOCK, p.x_lo, to_lo, c);
-        if (!p.w_lo) continue;
-        UNROLL for (int d = 0; d < DEEP; d++) if (b0 + d < end) {
-            u64 at = (b0 + d) * BLOCK + 8 * t;
-            Eight low = read_eight(p.w_lo + first * k + at);
-            Eight low8 = read_eight(p.w_lo + second * k + at);
-            UNROLL for (int c = 0; c < COLUMNS; c++) if (c < tiles)
-                block_product(sums, low, low8, x[c] + (b0 + d) * BLOCK, false, 0, c);
-        }
-    }
-    add_slices(sums, tiles);
+    if (FEW)
+        product_of_few(sums, w, place, to_lo, tiles, p.blocks);
+    else
+        product_of_many(sums, w, place, to_lo, tiles, p.blocks);
     UNROLL for (int c = 0; c < COLUMNS; c++) UNROLL for (int i = 0; i < 4; i++) {
         u32 row = row0 + 8 * c + 2 * t + i % 2, o = out + i / 2 * 8;
-        if (c >= tiles || c % SLICES != warp || row >= p.rows || o >= p.outs) continue;
+        if (c >= tiles || (FEW && c % SLICES != warp) || row >= p.rows || o >= p.outs) continue;
         float value = sums.of[c][i] + (p.bias ? p.bias[o] : 0.0f);
         float* y = p.y + (u64)row * p.outs + o;
         *y = p.add ? *y + value : value;
     }
 }
+
+KERNEL(128) linear(const Linear p) { linear_product<true>(p); }
+KERNEL(256) linear_many(const Linear p) { linear_product<false>(p); }
 
 // ---- Experts -----------------------------------------------------------------------------
 
@@ -320,55 +408,60 @@ DEVICE Eight widened_eight(u32 word) {
              widened(word >> 24)}};
 }
 
+// Packed rows. The block's scale, one for each row, is applied to the product of the block.
+struct Fp4 {
+    const u8* values[2];  // at the lane's four bytes
+    const u8* scales[2];
+
+    struct Loaded {
+        u32 word[2];
+        u8 scale[2];
+    };
+
+    DEVICE_METHOD Loaded load(u32 block) const {
+        return {{read_word(values[0] + 16 * (u64)block), read_word(values[1] + 16 * (u64)block)},
+                {read_byte(scales[0] + block), read_byte(scales[1] + block)}};
+    }
+
+    DEVICE_METHOD void add(float (&sum)[4], const Loaded& w, Eight x, Eight x_lo, bool has_lo) const {
+        Pair wide = {{widened_eight(w.word[0]), widened_eight(w.word[1])}};
+        float part[4] = {0.0f, 0.0f, 0.0f, 0.0f};
+        add_block(part, wide, x);
+        if (has_lo) add_block(part, wide, x_lo);
+        UNROLL for (int i = 0; i < 4; i++) sum[i] += scale_of(w.scale[i / 2]) * part[i];
+    }
+};
+
 // A product of each tile's rows with its own expert's packed weights. GATED: outputs 2i and
 // 2i + 1 are gate and linear, and what is kept is their activation.
-template <bool GATED>
+template <bool GATED, bool FEW>
 DEVICE void expert_product(const Experts& p) {
     const u32* tile = p.tiles + 3 * block_y();
     if (tile[0] == NONE) return;
     u32 count = tile[2];
     const u32* list = p.lists + (u64)tile[0] * p.rows + tile[1];
     int warp = thread() / 32, g = thread() % 32 / 4, t = thread() % 4;
-    u32 out = block_x() * OUTS + (GATED ? 2 * g : g);
-    u64 first = (u64)tile[0] * p.outs + out, second = first + (GATED ? 1 : 8);
-    u64 k = (u64)p.blocks * BLOCK;
-    const u16* x[COLUMNS];
-    UNROLL for (int c = 0; c < COLUMNS; c++) {
-        u32 at = 8 * c + g;
-        u32 slot = list[at < count ? at : count - 1];
-        x[c] = p.x + (GATED ? slot / p.top_k : slot) * k + 8 * t;
-    }
+    u32 out = (FEW ? block_x() : block_x() * MANY + warp) * OUTS + (GATED ? 2 * g : g);
+    // A warp behind the last output repeats the last one; nothing is written for it.
+    bool there = out < p.outs;
+    u64 first = (u64)tile[0] * p.outs + (there ? out : GATED ? 2 * g : g);
+    u64 second = first + (GATED ? 1 : 8), k = (u64)p.blocks * BLOCK;
+    Fp4 w = {{p.values + first * p.blocks * 16 + 4 * t, p.values + second * p.blocks * 16 + 4 * t},
+             {p.scales + first * p.blocks, p.scales + second * p.blocks}};
+    auto place = [&](u32 i) {
+        u32 slot = list[i < count ? i : count - 1];
+        return p.x + (GATED ? slot / p.top_k : slot) * k;
+    };
     int tiles = (count + 7) / 8;
     u64 to_lo = p.x_lo ? p.x_lo - p.x : 0;
     Sums sums;
-    clear(sums);
-    u32 per = (p.blocks + SLICES - 1) / SLICES;
-    u32 end = (warp + 1) * per < p.blocks ? (warp + 1) * per : p.blocks;
-    for (u32 b0 = warp * per; b0 < end; b0 += DEEP) {
-        u32 word[DEEP][2];
-        u8 scale[DEEP][2];
-        UNROLL for (int d = 0; d < DEEP; d++) if (b0 + d < end) {
-            u64 at = first * p.blocks + b0 + d, at8 = second * p.blocks + b0 + d;
-            word[d][0] = read_word(p.values + at * 16 + 4 * t);
-            word[d][1] = read_word(p.values + at8 * 16 + 4 * t);
-            scale[d][0] = read_byte(p.scales + at);
-            scale[d][1] = read_byte(p.scales + at8);
-        }
-        UNROLL for (int d = 0; d < DEEP; d++) if (b0 + d < end) {
-            Eight a = widened_eight(word[d][0]), a8 = widened_eight(word[d][1]);
-            float by[2] = {scale_of(scale[d][0]), scale_of(scale[d][1])};
-            UNROLL for (int c = 0; c < COLUMNS; c++) if (c < tiles) {
-                Sums part;
-                UNROLL for (int i = 0; i < 4; i++) part.of[0][i] = 0.0f;
-                block_product(part, a, a8, x[c] + (b0 + d) * BLOCK, p.x_lo, to_lo, 0);
-                UNROLL for (int i = 0; i < 4; i++) sums.of[c][i] += by[i / 2] * part.of[0][i];
-            }
-        }
-    }
-    add_slices(sums, tiles);
+    if (FEW)
+        product_of_few(sums, w, place, to_lo, tiles, p.blocks);
+    else
+        product_of_many(sums, w, place, to_lo, tiles, p.blocks);
     UNROLL for (int c = 0; c < COLUMNS; c++) UNROLL for (int j = 0; j < 2; j++) {
         u32 at = 8 * c + 2 * t + j;
-        if (c >= tiles || c % SLICES != warp || at >= count) continue;
+        if (c >= tiles || (FEW && c % SLICES != warp) || at >= count || !there) continue;
         u64 slot = list[at];
         float one = sums.of[c][j] + p.bias[first], other = sums.of[c][j + 2] + p.bias[second];
         if (!GATED) {
@@ -384,8 +477,10 @@ DEVICE void expert_product(const Experts& p) {
     }
 }
 
-KERNEL(128) gate_up(const Experts p) { expert_product<true>(p); }
-KERNEL(128) down(const Experts p) { expert_product<false>(p); }
+KERNEL(128) gate_up(const Experts p) { expert_product<true, true>(p); }
+KERNEL(128) down(const Experts p) { expert_product<false, true>(p); }
+KERNEL(256) gate_up_many(const Experts p) { expert_product<true, false>(p); }
+KERNEL(256) down_many(const Experts p) { expert_product<false, false>(p); }
 
 // ---- Attention ---------------------------------------------------------------------------
 

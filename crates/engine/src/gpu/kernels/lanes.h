@@ -21,6 +21,7 @@ struct alignas(8) Two {
 #ifdef __CUDACC__
 
 #define DEVICE static __device__ __forceinline__
+#define DEVICE_METHOD __device__ __forceinline__
 #define KERNEL(threads) extern "C" __global__ void __launch_bounds__(threads)
 #define SHARED __shared__
 #define UNROLL _Pragma("unroll")
@@ -46,6 +47,27 @@ DEVICE float number(u32 bits) { return __uint_as_float(bits); }
 DEVICE Eight read_eight(const u16* from) {
     uint4 v = __ldg(reinterpret_cast<const uint4*>(from));
     return {{v.x, v.y, v.z, v.w}};
+}
+
+DEVICE Eight shared_eight(const u16* from) {
+    uint4 v = *reinterpret_cast<const uint4*>(from);
+    return {{v.x, v.y, v.z, v.w}};
+}
+
+// Copies eight values into the block's memory while the thread goes on.
+DEVICE void copy_eight(u16* to, const u16* from) {
+    u32 at = static_cast<u32>(__cvta_generic_to_shared(to));
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(at), "l"(from) : "memory");
+}
+
+DEVICE void copies_end() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+
+// Waits for this thread's copies, but not for the last group where `but_last`.
+DEVICE void copies_wait(bool but_last) {
+    if (but_last)
+        asm volatile("cp.async.wait_group 1;" ::: "memory");
+    else
+        asm volatile("cp.async.wait_group 0;" ::: "memory");
 }
 
 DEVICE u32 read_word(const u8* from) { return __ldg(reinterpret_cast<const u32*>(from)); }
