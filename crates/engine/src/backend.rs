@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::attention::Kv;
 use crate::config::Config;
-use crate::gpu::{self, PAGE};
+use crate::gpu;
 use crate::machine::Machine;
 use crate::memory;
 use crate::model::{self, CHUNK, Model};
@@ -76,12 +76,25 @@ impl Sequence {
     }
 }
 
-/// Positions that `tokens` more of a sequence take at most, in whole pages.
-pub(crate) fn places(tokens: usize) -> usize {
-    match tokens {
-        0 => 0,
-        // The first page may be the prefix's last one, copied; the last one may be begun.
-        _ => (tokens.div_ceil(PAGE) + 1) * PAGE,
+/// Pages for keys and values, of layers with full attention and of sliding ones. Memory of the
+/// processor grows as it must, and needs none.
+#[derive(Clone, Copy)]
+pub(crate) struct Room([usize; 2]);
+
+impl Room {
+    /// What is left when a sequence grows by `tokens`, if that is possible.
+    pub(crate) fn without(
+        self,
+        shared: &Sequence,
+        sequence: &Sequence,
+        tokens: usize,
+    ) -> Option<Room> {
+        let needs = match sequence {
+            Sequence::Gpu(kv) if tokens > 0 => kv.needs(Some(on_gpu(shared)), tokens),
+            Sequence::Gpu(_) | Sequence::Cpu(_) => [0; 2],
+        };
+        let [full, sliding] = [0, 1].map(|kind| self.0[kind].checked_sub(needs[kind]));
+        Some(Room([full?, sliding?]))
     }
 }
 
@@ -167,12 +180,11 @@ impl Backend {
         }
     }
 
-    /// Positions that the memory for keys and values still holds.
-    pub(crate) fn places_left(&self) -> usize {
+    /// What the memory for keys and values still holds.
+    pub(crate) fn room(&self) -> Room {
         match self {
-            // It grows as it must.
-            Backend::Cpu(_) => usize::MAX,
-            Backend::Gpu(model) => model.places_left(),
+            Backend::Cpu(_) => Room([usize::MAX; 2]),
+            Backend::Gpu(model) => Room(model.pages_left()),
         }
     }
 

@@ -416,7 +416,7 @@ impl Loaded {
         let replying = active.iter().filter(|a| a.is_replying()).count();
         let mut room = CHUNK.saturating_sub(replying);
         let mut steps: Vec<Step> = Vec::with_capacity(active.len());
-        let mut places = self.backend.places_left();
+        let mut memory = self.backend.room();
         // The oldest one alone with all there is goes on, or says that it is not enough.
         let alone = active.iter().skip(1).all(|a| a.sequence.len() == 0);
         let mut waiting = false;
@@ -426,13 +426,15 @@ impl Loaded {
                 false => Step::of_prompt(a, room),
                 true => Step::of_reply(a, room, self.backend.config().context - shared.len()),
             };
-            let needed = backend::places(step.tokens.len());
-            if needed > places && !(alone && i == 0) {
-                waiting = true;
-                steps.push(Step::none());
-                continue;
+            match memory.without(shared, &a.sequence, step.tokens.len()) {
+                Some(left) => memory = left,
+                None if alone && i == 0 => (),
+                None => {
+                    waiting = true;
+                    steps.push(Step::none());
+                    continue;
+                }
             }
-            places = places.saturating_sub(needed);
             room -= step
                 .tokens
                 .len()

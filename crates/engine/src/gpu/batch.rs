@@ -136,16 +136,22 @@ pub(crate) fn tables(
 ) -> Result<Vec<u32>, Fault> {
     let mut table = vec![0; sequences.len() * pages];
     let prefix = shared.map_or(0, Kv::len) / PAGE;
+    let gone = |page: usize| Fault(format!("the keys of position {} are gone", page * PAGE));
+    // A warp that takes rows of several sequences over the prefix goes by the first one's table,
+    // whose own rows may see less of it.
+    let first = rows.iter().map(|row| start(row.position, window) / PAGE);
+    let first = first.min().unwrap_or(0);
+    for sequence in table.chunks_exact_mut(pages.max(1)) {
+        for (page, place) in sequence.iter_mut().enumerate().take(prefix).skip(first) {
+            let found = shared.and_then(|shared| shared.page(kind, page));
+            *place = found.ok_or_else(|| gone(page))?;
+        }
+    }
     for row in rows {
-        let own = sequences[row.sequence];
-        for page in start(row.position, window) / PAGE..row.position / PAGE + 1 {
-            let place = &mut table[row.sequence * pages + page];
-            let found = match shared {
-                Some(shared) if page < prefix => shared.page(kind, page),
-                Some(_) | None => own.page(kind, page),
-            };
-            *place = found
-                .ok_or_else(|| Fault(format!("the keys of position {} are gone", page * PAGE)))?;
+        let seen = start(row.position, window) / PAGE..row.position / PAGE + 1;
+        for page in seen.start.max(prefix)..seen.end {
+            let found = sequences[row.sequence].page(kind, page);
+            table[row.sequence * pages + page] = found.ok_or_else(|| gone(page))?;
         }
     }
     Ok(table)

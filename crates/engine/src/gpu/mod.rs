@@ -21,6 +21,5 @@ mod tests;
 
 pub use choose::{Gpu, GpuPlan, gpu_plan, gpus};
 pub(crate) use choose::{digest, load};
-pub(crate) use kernels::PAGE;
 pub(crate) use model::{Answers, Model, Part};
 pub(crate) use pages::{Keep, Kv};

@@ -191,9 +191,9 @@ impl Model {
         self.pools.pool(kind).free_pages()
     }
 
-    /// Positions for which there are pages still, in every layer.
-    pub(crate) fn places_left(&self) -> usize {
-        self.pools.free_pages() * PAGE
+    /// Pages for keys and values that are left, of each kind of layer.
+    pub(crate) fn pages_left(&self) -> [usize; 2] {
+        self.pools.free_pages()
     }
 
     /// As in a run's model.

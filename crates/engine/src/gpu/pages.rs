@@ -121,11 +121,9 @@ impl Pools {
         })
     }
 
-    /// Pages that every layer has left.
-    pub(crate) fn free_pages(&self) -> usize {
-        let pools = [&self.full, &self.sliding].into_iter();
-        let free = pools.filter(|pool| pool.layers > 0).map(Pool::free_pages);
-        free.min().unwrap_or(0)
+    /// Pages of each kind that are left.
+    pub(crate) fn free_pages(&self) -> [usize; 2] {
+        [self.full.free_pages(), self.sliding.free_pages()]
     }
 
     pub(crate) fn pool(&self, kind: Kind) -> &Pool {
@@ -189,13 +187,51 @@ impl Kv {
         }
     }
 
+    /// Pages that the first `len` positions take.
+    fn pages_of_first(&self, len: usize) -> usize {
+        match len {
+            0 => 0,
+            _ => (self.after % PAGE + len).div_ceil(PAGE),
+        }
+    }
+
+    /// How many of the first pages no window reaches any more. The next position sees itself
+    /// and `window − 1` before it.
+    fn unseen(&self) -> usize {
+        match self.keep {
+            Keep::All => 0,
+            Keep::Window => {
+                let first = (self.after + self.len + 1).saturating_sub(self.pools.window);
+                (first / PAGE).saturating_sub(self.after / PAGE)
+            }
+        }
+    }
+
+    /// Pages of each kind that `more` positions take beyond those that are held.
+    pub(crate) fn needs(&self, shared: Option<&Kv>, more: usize) -> [usize; 2] {
+        let after = match self.len {
+            0 => shared.map_or(0, Kv::len),
+            _ => self.after,
+        };
+        let pages = (after % PAGE + self.len + more).div_ceil(PAGE);
+        let kept = self.pages_of_first(self.len);
+        let unseen = self.sliding.iter().take(kept).take(self.unseen()).flatten();
+        let (free, sliding) = (unseen.count(), kept.min(self.sliding.len()));
+        let needs = [
+            pages - kept.min(self.full.len()),
+            (pages - sliding).saturating_sub(free),
+        ];
+        let pools = [&self.pools.full, &self.pools.sliding];
+        std::array::from_fn(|kind| match pools[kind].layers {
+            0 => 0,
+            _ => needs[kind],
+        })
+    }
+
     /// Gives back the pages behind the first `len` positions.
     fn shorten(&mut self, len: usize) {
         let pools = self.pools.clone();
-        let pages = match len {
-            0 => 0,
-            _ => (self.after % PAGE + len).div_ceil(PAGE),
-        };
+        let pages = self.pages_of_first(len);
         for kind in [Kind::Full, Kind::Sliding] {
             let held = self.pages_of(kind);
             let from = pages.min(held.len());
@@ -216,13 +252,9 @@ impl Kv {
                 self.after
             )));
         }
-        if self.keep == Keep::Window {
-            // The next position sees itself and `window − 1` before it.
-            let unseen = (self.after + self.len + 1).saturating_sub(pools.window);
-            let unseen = (unseen / PAGE).saturating_sub(self.after / PAGE);
-            let unseen = self.sliding.iter_mut().take(unseen);
-            pools.sliding.lock().extend(unseen.filter_map(Option::take));
-        }
+        let unseen = self.unseen();
+        let unseen = self.sliding.iter_mut().take(unseen);
+        pools.sliding.lock().extend(unseen.filter_map(Option::take));
         let within = self.after % PAGE;
         let pages = (within + self.len + more).div_ceil(PAGE);
         for kind in [Kind::Full, Kind::Sliding] {

@@ -21,8 +21,8 @@ const MANY_FROM: usize = 256;
 const ASKED: usize = CHUNK;
 /// Partial results of attention that are kept at once, at least.
 const PARTIALS: usize = 4_096;
-/// What is left free, for the driver and the screen.
-const SPARE_BYTES: u64 = 256 << 20;
+/// What is left free: the driver rounds what it gives out, and others use the GPU too.
+const SPARE_BYTES: u64 = 384 << 20;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Plan {

@@ -208,6 +208,31 @@ fn no_bit_depends_on_the_batch() {
 }
 
 #[test]
+fn no_bit_depends_on_company_that_sees_more_of_the_prefix() {
+    // Windows of 64 positions that begin in different pages of one split of the prefix.
+    let model = model("pebble");
+    let mut prefix = model.sequence(Keep::All);
+    step(&model, None, &mut prefix, &tokens(&model, 130, 2));
+    let cases = [50, 2, 20].map(|n| tokens(&model, n, n as u64));
+    let mut kvs = [(); 3].map(|()| model.sequence(Keep::Window));
+    let pairs = kvs.iter_mut().zip(&cases);
+    let mut parts: Vec<Part<'_>> = pairs
+        .map(|(kv, tokens)| Part {
+            kv,
+            tokens,
+            logits: 1,
+        })
+        .collect();
+    let answers = model.forward(Some(&prefix), &mut parts, &|| false).unwrap();
+    let together = bits(&answers.logits(0..3).unwrap());
+    drop(answers);
+    for (tokens, row) in cases.iter().zip(together.chunks(model.config.vocab)) {
+        let mut kv = model.sequence(Keep::Window);
+        assert_eq!(bits(&step(&model, Some(&prefix), &mut kv, tokens)), row);
+    }
+}
+
+#[test]
 fn pages_come_back() {
     let model = model("parity/alpha");
     let free = |model: &Model| [Kind::Full, Kind::Sliding].map(|kind| model.free_pages(kind));
@@ -217,7 +242,11 @@ fn pages_come_back() {
     assert_eq!(free(&model), [all[0] - 3, all[1] - 3]);
     let mut case = model.sequence(Keep::Window);
     for seed in 0..5 {
+        let (needs, before) = (case.needs(Some(&prefix), 20), free(&model));
         step(&model, Some(&prefix), &mut case, &tokens(&model, 20, seed));
+        let after = free(&model);
+        assert_eq!(before[0] - after[0], needs[0]);
+        assert_eq!(before[1].saturating_sub(after[1]), needs[1]);
     }
     // 100 positions behind 40: from page 2 to page 8. A window of 8 positions and the last
     // step's 20 reach back to page 7 at most.
