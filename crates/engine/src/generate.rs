@@ -13,9 +13,9 @@ use crate::crew::{Crew, Exchange};
 use crate::draft::Draft;
 use crate::harmony;
 use crate::margin::Margin;
-use crate::model::CHUNK;
 use crate::reply::{Parser, Piece};
 use crate::sampling::Sampler;
+use crate::step::{self, Step};
 use crate::vocabulary::Vocabulary;
 use crate::weights::Weights;
 use crate::{
@@ -59,72 +59,23 @@ struct Cached {
 }
 
 /// A request under way.
-struct Active {
+pub(crate) struct Active {
     index: usize,
-    incoming: Incoming,
-    sequence: Sequence,
+    pub(crate) incoming: Incoming,
+    pub(crate) sequence: Sequence,
     /// The prompt behind the prefix, and what was chosen since.
-    tokens: Vec<u32>,
+    pub(crate) tokens: Vec<u32>,
     /// Those of them that are not computed yet: the rest of the prompt, or the one chosen last.
-    pending: Vec<u32>,
-    draft: Draft,
+    pub(crate) pending: Vec<u32>,
+    pub(crate) draft: Draft,
     prompt_tokens: usize,
-    generated: u32,
+    pub(crate) generated: u32,
     parser: Parser,
     margin: Margin,
     sampler: Sampler,
     /// How it ended, once it has.
     finish: Finish,
     started: Instant,
-}
-
-/// What one pass computes of one reply.
-struct Step {
-    tokens: Vec<u32>,
-    /// How many of them, at the end, a draft proposed.
-    drafted: usize,
-    /// How many of them, at the end, are asked what comes next.
-    asked: usize,
-}
-
-impl Step {
-    /// Nothing yet.
-    fn none() -> Step {
-        Step {
-            tokens: Vec::new(),
-            drafted: 0,
-            asked: 0,
-        }
-    }
-
-    /// The next piece of a prompt.
-    fn of_prompt(a: &Active, room: usize) -> Step {
-        let tokens = a.pending[..a.pending.len().min(room)].to_vec();
-        let asked = usize::from(!tokens.is_empty() && tokens.len() == a.pending.len());
-        Step {
-            tokens,
-            drafted: 0,
-            asked,
-        }
-    }
-
-    /// The token chosen last, and a proposal within what the pass and the reply may hold.
-    fn of_reply(a: &Active, room: usize, positions: usize) -> Step {
-        let left = (a.incoming.request.tokens_max - a.generated) as usize;
-        let room = room.min(left).min(positions - a.sequence.len() - 1);
-        let mut tokens = a.pending.clone();
-        let proposal = a.draft.proposal(room);
-        tokens.extend_from_slice(proposal);
-        Step {
-            drafted: proposal.len(),
-            asked: tokens.len(),
-            tokens,
-        }
-    }
-
-    fn proposal(&self) -> &[u32] {
-        &self.tokens[self.tokens.len() - self.drafted..]
-    }
 }
 
 pub(crate) fn load(dir: &Path, placement: Placement<'_>) -> Result<(ModelInfo, Loaded), LoadError> {
@@ -379,7 +330,7 @@ impl Loaded {
         cancel: &Cancel,
         on_event: &mut dyn FnMut(Event),
     ) -> Result<(), GenerateError> {
-        let Some(steps) = self.steps(shared, active) else {
+        let Some(steps) = step::steps(&self.backend, shared, active) else {
             return Ok(());
         };
         let pairs = active.iter_mut().zip(&steps);
@@ -407,48 +358,6 @@ impl Loaded {
         let mut ended = ended.into_iter();
         active.retain(|_| !ended.next().unwrap_or_default());
         Ok(())
-    }
-
-    /// What the next pass computes of each reply. Where a device's memory does not hold them
-    /// all, the younger ones wait; where nobody could go on, the youngest gives its place up
-    /// and is computed again later, to the same bits: there is no step then.
-    fn steps(&self, shared: &Sequence, active: &mut [Active]) -> Option<Vec<Step>> {
-        let replying = active.iter().filter(|a| a.is_replying()).count();
-        let mut room = CHUNK.saturating_sub(replying);
-        let mut steps: Vec<Step> = Vec::with_capacity(active.len());
-        let mut memory = self.backend.room();
-        // The oldest one alone with all there is goes on, or says that it is not enough.
-        let alone = active.iter().skip(1).all(|a| a.sequence.len() == 0);
-        let mut waiting = false;
-        for (i, a) in active.iter().enumerate() {
-            let step = match a.is_replying() {
-                false if waiting => Step::none(),
-                false => Step::of_prompt(a, room),
-                true => Step::of_reply(a, room, self.backend.config().context - shared.len()),
-            };
-            match memory.without(shared, &a.sequence, step.tokens.len()) {
-                Some(left) => memory = left,
-                None if alone && i == 0 => (),
-                None => {
-                    waiting = true;
-                    steps.push(Step::none());
-                    continue;
-                }
-            }
-            room -= step
-                .tokens
-                .len()
-                .saturating_sub(usize::from(a.is_replying()));
-            steps.push(step);
-        }
-        if !waiting || steps.iter().any(|step| !step.tokens.is_empty()) {
-            return Some(steps);
-        }
-        if let Some(youngest) = active.iter_mut().rev().find(|a| a.sequence.len() > 0) {
-            youngest.sequence = self.backend.sequence();
-            youngest.pending.clone_from(&youngest.tokens);
-        }
-        None
     }
 
     /// Reads what a step brought one reply: its next token, and those behind it as far as
@@ -538,7 +447,7 @@ impl Loaded {
 
 impl Active {
     /// Whether only the token chosen last is to be computed.
-    fn is_replying(&self) -> bool {
+    pub(crate) fn is_replying(&self) -> bool {
         self.generated > 0 && self.pending.len() == 1
     }
 

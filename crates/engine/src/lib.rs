@@ -24,6 +24,7 @@ mod o200k;
 mod reply;
 mod sampling;
 mod simd;
+mod step;
 mod synth;
 #[cfg(test)]
 mod testing;

@@ -15,6 +15,7 @@ mod layer;
 mod model;
 mod pages;
 mod plan;
+mod scratch;
 mod selftest;
 #[cfg(test)]
 mod tests;

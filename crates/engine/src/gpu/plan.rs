@@ -4,8 +4,8 @@
 //! figures, and what the kernels cannot compute.
 
 use super::kernels::{DIMS, EXPERTS, HEADS, PAGE, SPLIT};
-use super::model::{attended, expert_tiles};
 use super::pages::{layers, page_bytes, wide};
+use super::scratch::{attended, expert_tiles};
 use crate::config::Config;
 use crate::generate::ACTIVE_MAX;
 use crate::layout::{Kind, Slot, layout};
