@@ -57,7 +57,10 @@ async fn compared(studio: &Studio, args: &DiffArgs) -> Result<String, Failure> {
 pub async fn attribute(args: AttributeArgs) -> Result<(), Failure> {
     let studio = open(&args.place, &args.asking).await?;
     let (a, b) = (RunId(args.a), RunId(args.b));
-    let found = asking(&studio, |on_probe| studio.attribute(a, b, &args.cases, on_probe)).await;
+    let found = asking(&studio, |on_probe| {
+        studio.attribute(a, b, &args.cases, on_probe)
+    })
+    .await;
     studio.close().await;
     let found = found?;
     if args.place.json {

@@ -16,7 +16,7 @@ use crate::{Device, GenerateError, LoadError, Placement};
 
 pub(crate) enum Backend {
     Cpu(Model),
-    Gpu(gpu::Model),
+    Gpu(Box<gpu::Model>),
 }
 
 /// Keys and values of one sequence, where its backend keeps them.
@@ -120,7 +120,7 @@ pub(crate) fn load(
     };
     let gpu = || gpu::load(config, weights, placement.pebble);
     let on_gpu = |model| Placed {
-        backend: Backend::Gpu(model),
+        backend: Backend::Gpu(Box::new(model)),
         note: None,
     };
     match placement.device {

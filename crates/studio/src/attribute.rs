@@ -92,10 +92,7 @@ impl Studio {
                 a.0, b.0
             )));
         }
-        let texts = [
-            self.file_text(&run_a).await?,
-            self.file_text(&run_b).await?,
-        ];
+        let texts = [self.file_text(&run_a).await?, self.file_text(&run_b).await?];
         let policies = [self.policy_of(&run_a).await?, self.policy_of(&run_b).await?];
         let flips: Vec<Flip> = wanted(&table, cases)?
             .into_iter()

@@ -216,10 +216,7 @@ impl Both {
 }
 
 /// The flips that are asked about: all of them where no case is named.
-pub(crate) fn wanted<'t>(
-    table: &'t Table,
-    cases: &[String],
-) -> Result<Vec<Flipped<'t>>, Failure> {
+pub(crate) fn wanted<'t>(table: &'t Table, cases: &[String]) -> Result<Vec<Flipped<'t>>, Failure> {
     let mut flips: Vec<Flipped<'t>> = table.flipped().collect();
     if cases.is_empty() {
         return Ok(flips);

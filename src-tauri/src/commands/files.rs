@@ -21,7 +21,10 @@ pub(super) async fn pick_file<R: Runtime>(app: AppHandle<R>) -> Reply<Option<Str
 
 /// A file or folder to write, first proposed under `name`.
 #[tauri::command]
-pub(super) async fn pick_target<R: Runtime>(app: AppHandle<R>, name: String) -> Reply<Option<String>> {
+pub(super) async fn pick_target<R: Runtime>(
+    app: AppHandle<R>,
+    name: String,
+) -> Reply<Option<String>> {
     let ask = |answer| app.dialog().file().set_file_name(name).save_file(answer);
     Ok(picked(ask).await)
 }

@@ -9,7 +9,10 @@ fn flips_are_confirmed_attributed_and_their_verdicts_taken_apart() {
     let text = page.read("policies/tobacco.md");
     // Without the rule that most of the suite rests on, something flips whatever the weights.
     let rule = text.lines().find(|line| line.starts_with("T1 ")).unwrap();
-    for text in [&text, &text.replace(rule, "T1 Asks for cigars in a theatre.")] {
+    for text in [
+        &text,
+        &text.replace(rule, "T1 Asks for cigars in a theatre."),
+    ] {
         let request = json!({
             "policy": "tobacco", "text": text, "effort": "low", "baseline": null,
             "delay_ms": 0, "only": [],

@@ -216,7 +216,8 @@ mod tests {
 
     #[test]
     fn attention_is_cut_into_every_row_and_split_once() {
-        let prompt = rows(&[0..300]);
+        let prompt = 0..300;
+        let prompt = rows(&[prompt]);
         let batch: Vec<_> = (0..32).map(|i| 700 + i..701 + i).collect();
         let mixed = rows(&[520..521, 513..640, 530..534, 1100..1101]);
         for groups in [1, 2, 3, 8, 16] {

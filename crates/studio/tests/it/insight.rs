@@ -174,7 +174,11 @@ async fn confirming_that_waits_is_ended_without_ending_the_evaluation() {
         }
     };
     let text = POLICY.replace("Other", "All other");
-    space.studio.evaluate(support::request(&text), on_event).await.unwrap();
+    space
+        .studio
+        .evaluate(support::request(&text), on_event)
+        .await
+        .unwrap();
     let failure = waiting.unwrap().await.unwrap().unwrap_err();
     assert_eq!(failure.code, Code::Cancelled);
     // The evaluation went on to its end, and nothing else was asked.
@@ -313,8 +317,14 @@ async fn flips_are_attributed_to_the_hunks_that_caused_them() {
         found.flips
     );
     let lines = |first, last| Some(FileLines { first, last });
-    assert_eq!((found.hunks[0].before, found.hunks[0].after), (lines(12, 12), lines(12, 12)));
-    assert_eq!((found.hunks[1].before, found.hunks[1].after), (None, lines(18, 18)));
+    assert_eq!(
+        (found.hunks[0].before, found.hunks[0].after),
+        (lines(12, 12), lines(12, 12))
+    );
+    assert_eq!(
+        (found.hunks[1].before, found.hunks[1].after),
+        (None, lines(18, 18))
+    );
     let shown: Vec<Option<u32>> = found.hunks.iter().map(|hunk| hunk.shown_in).collect();
     assert_eq!(shown, [0, 1, 1, 1, 1, 1].map(Some));
     let added: Vec<&str> = found
