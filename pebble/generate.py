@@ -25,6 +25,7 @@ SYSTEM = (
     "Reasoning: {effort}\n\n# Valid channels: analysis, commentary, final. Channel must be included for every message."
 )
 CASES_A_PACK = 4
+CONTRARY = 0.4  # share of the policies to train on that may forbid quitting or allow sale: a side is to be read, not guessed
 
 
 def pick_cases(p, rng, n, held=False, other=None, clashes=0):
@@ -73,7 +74,7 @@ def maker(world):
 def twins(rng, n=CASES_A_PACK, held=False, easy=False, lang=None, kinds=EDITS):
     """A policy, an edit of it, and cases judged under both."""
     while True:
-        p = make_policy(rng, lang, held, easy)
+        p = make_policy(rng, lang, held, easy, contrary=kinds is not EDITS and rng.random() < CONTRARY)
         p.seed = rng.getrandbits(32)
         p.text = render_policy(p, p.seed, p.grouped)
         for _ in range(8):
@@ -105,7 +106,7 @@ def training_packs(seed, easy=lambda: False, world="core"):
             yield pack(p, cases, rng)
             yield pack(q, cases, rng)
         else:
-            p = make_policy(rng, language(rng), easy=now)
+            p = make_policy(rng, language(rng), easy=now, contrary=rng.random() < CONTRARY)
             yield pack(p, pick_cases(p, rng, CASES_A_PACK, clashes=rng.choice([0, 1])), rng)
 
 

@@ -167,10 +167,11 @@ def random_condition(rng, goods, p=0.28, world=W.CORE):
     return (rng.choice(["unless", "unless", "only"]), rng.choice(world.about(world.conditions, goods)))
 
 
-def make_clause(level, goods, topics, used, rng, world=W.CORE):
-    """One clause whose acts are mostly the natural ones for its side, but not always."""
+def make_clause(level, goods, topics, used, rng, world=W.CORE, contrary=False):
+    """One clause whose acts are mostly the natural ones for its side, but not always: seldom where
+    the policy is `contrary`."""
     bad = level not in ("safe", "SP0")
-    natural = rng.random() < (0.85 if goods else 0.92)
+    natural = rng.random() < (0.3 if contrary else 0.85 if goods else 0.92)
     if goods:
         pool = world.fitting(world.goods_bad if bad else world.goods_good, topics[0]) if natural else world.acts(topics[0])
     elif bad and natural:
@@ -240,7 +241,7 @@ SIZES = [3, 3, 3, 4, 4, 4, 5, 5, 6, 7, 8, 10]
 SHORT = [3, 3, 3, 4, 4, 5]  # to begin with: few clauses, most of them in canonical words
 
 
-def make_policy(rng, lang=None, held=False, easy=False, labels=None):
+def make_policy(rng, lang=None, held=False, easy=False, labels=None, contrary=False):
     """A policy. `held`: with what the held-out evaluation has and training has not, labels aside;
     `labels`: "made up", or "held" for those that training never sees."""
     lang = lang or ("zh" if rng.random() < 0.27 else "en")
@@ -254,7 +255,7 @@ def make_policy(rng, lang=None, held=False, easy=False, labels=None):
         if safe not in levels or all(l == safe for l in levels):
             continue
         used = set()
-        clauses = [c for c in (make_clause(l, goods, topics, used, rng) for l in levels) if c]
+        clauses = [c for c in (make_clause(l, goods, topics, used, rng, contrary=contrary) for l in levels) if c]
         if len(clauses) >= 3 and len({c.violates for c in clauses}) == 2:
             break
     grouped = rng.random() < 0.8 or severity
@@ -383,8 +384,8 @@ def first_topic(p):
 
 
 EDITS = ["remove", "flip", "condition", "condition", "act", "topic", "precedence"]
-# Training sees precedence turned more often: it is read from one sentence, and few cases turn on it.
-EDITS_TRAINED = EDITS + ["precedence", "precedence", "over", "over"]
+# Training sees precedence turned and rules change sides more often: what few verdicts turn on is else guessed.
+EDITS_TRAINED = EDITS + ["precedence", "over", "over", "flip", "move", "move"]
 
 
 def edit_policy(p, rng, kinds=EDITS):
@@ -403,6 +404,13 @@ def edit_policy(p, rng, kinds=EDITS):
     elif kind == "precedence":
         q.precedence = "safe" if p.precedence == "violates" else "violates"
         q.over = ()
+    elif kind == "move":  # to the other side's section
+        if p.contract["output"] == "severity" or not p.grouped or sum(k.level == c.level for k in cs) < 2:
+            return None
+        del cs[i]
+        other = "safe" if c.violates else "violates"
+        cs.insert(1 + max(n for n, k in enumerate(cs) if k.level == other), replace(c, level=other))
+        q.over = tuple(o for o in p.over if c.id not in o)
     elif kind == "over":
         q.over = edit_over(p, rng)
         if q.over == p.over:
