@@ -8,7 +8,7 @@ mod batch;
 mod choose;
 mod cuda;
 mod device;
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod emulated;
 mod kernels;
 mod layer;
@@ -17,7 +17,7 @@ mod pages;
 mod plan;
 mod scratch;
 mod selftest;
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests;
 
 pub use choose::{Gpu, GpuPlan, gpu_plan, gpus};

@@ -98,7 +98,7 @@ impl Model {
         Kv::new(&self.pools, keep)
     }
 
-    #[cfg(test)]
+    #[cfg(all(test, target_os = "linux"))]
     pub(crate) fn free_pages(&self, kind: Kind) -> usize {
         self.pools.pool(kind).free_pages()
     }
