@@ -204,7 +204,8 @@ def figures(sets):
     out.append(share("counterfactuals, all", pairs_of(sets["counterfactual"]), whole, 0.92))
     for kind, name in (("toggle", "a clause toggled"), ("exception", "an exception added"), ("precedence", "precedence reversed")):
         out.append(share(f"counterfactuals, {name}", pairs_of(r for r in sets["counterfactual"] if r["kind"] == kind), whole, 0.92))
-    moved = lambda pair: len({r["read"][0] if r["read"] else None for r in pair}) > 1
+    # A reply that cannot be read is a verdict that did not stay.
+    moved = lambda pair: not all(r["read"] for r in pair) or len({r["read"][0] for r in pair}) > 1
     out.append(share("verdicts that change, no-op edits", pairs_of(sets["same"]), moved, 0.03, most=True))
     for kind in edits.NO_OP:
         out.append(share(f"verdicts that change, clauses {kind}", pairs_of(r for r in sets["same"] if r["kind"] == kind), moved, 0.03, most=True))

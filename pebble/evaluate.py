@@ -102,7 +102,8 @@ def fill_table(model, harmony, a, read):
     for name, rows in sets.items():
         began = time.time()
         judge(model, harmony, rows, limit=640)
-        print(f"{name}: {len(rows)} cases in {time.time() - began:.0f} s", file=sys.stderr, flush=True)
+        said = f", {sum(r['right'] for r in rows) / len(rows):.1%} right" if rows else ""
+        print(f"{name}: {len(rows)} cases{said}, {time.time() - began:.0f} s", file=sys.stderr, flush=True)
     figures = bars.figures(sets)
     print(bars.markdown(figures, a.world, a.model))
     if a.json:
