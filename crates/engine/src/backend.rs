@@ -15,7 +15,7 @@ use crate::weights::Weights;
 use crate::{Device, GenerateError, LoadError, Placement};
 
 pub(crate) enum Backend {
-    Cpu(Model),
+    Cpu(Box<Model>),
     Gpu(Box<gpu::Model>),
 }
 
@@ -114,7 +114,7 @@ pub(crate) fn load(
     let cpu = |note| {
         memory::check(config, weights, &Machine::here()).map_err(fail)?;
         Ok(Placed {
-            backend: Backend::Cpu(Model::load(config.clone(), weights)?),
+            backend: Backend::Cpu(Box::new(Model::load(config.clone(), weights)?)),
             note,
         })
     };
