@@ -204,11 +204,6 @@ impl Engine {
         Ok(Engine { info, loaded })
     }
 
-    /// Why the processor computes although a GPU was to, if one could.
-    pub fn device_note(&self) -> Option<&str> {
-        self.loaded.device_note()
-    }
-
     pub fn info(&self) -> &ModelInfo {
         &self.info
     }

@@ -98,45 +98,35 @@ impl Room {
     }
 }
 
-/// A model where it was to be, or why it is on the processor instead.
-pub(crate) struct Placed {
-    pub(crate) backend: Backend,
-    pub(crate) note: Option<String>,
-}
-
+/// A model where it is to be. That the processor computes in place of a GPU is told with the
+/// reason to whoever listens to warnings.
 pub(crate) fn load(
     dir: &Path,
     config: &Config,
     weights: &Weights,
     placement: Placement<'_>,
-) -> Result<Placed, LoadError> {
+) -> Result<Backend, LoadError> {
     let fail = |why: String| LoadError(format!("{}: {why}", dir.display()));
-    let cpu = |note| {
+    let cpu = || {
         memory::check(config, weights, &Machine::here()).map_err(fail)?;
-        Ok(Placed {
-            backend: Backend::Cpu(Box::new(Model::load(config.clone(), weights)?)),
-            note,
-        })
+        let model = Model::load(config.clone(), weights)?;
+        Ok(Backend::Cpu(Box::new(model)))
     };
-    let gpu = || gpu::load(config, weights, placement.pebble);
-    let on_gpu = |model| Placed {
-        backend: Backend::Gpu(Box::new(model)),
-        note: None,
+    let gpu = || {
+        let model = gpu::load(config, weights, placement.pebble)?;
+        Ok::<_, String>(Backend::Gpu(Box::new(model)))
     };
     match placement.device {
-        Device::Cpu => cpu(None),
-        Device::Cuda => gpu().map(on_gpu).map_err(|why| {
+        Device::Cpu => cpu(),
+        Device::Cuda => gpu().map_err(|why| {
             fail(format!(
                 "cannot be loaded onto a GPU: {why}. Judge on the processor (device cpu)."
             ))
         }),
-        Device::Auto => match gpu() {
-            Ok(model) => Ok(on_gpu(model)),
-            Err(why) => {
-                tracing::warn!(why, "the processor computes");
-                cpu(Some(why))
-            }
-        },
+        Device::Auto => gpu().or_else(|why| {
+            tracing::warn!("The processor computes, and no GPU: {why}.");
+            cpu()
+        }),
     }
 }
 
@@ -299,7 +289,7 @@ pub fn last_logits_at(
     placement: Placement<'_>,
 ) -> Result<Vec<f32>, LoadError> {
     let config = Config::load(dir)?;
-    let backend = load(dir, &config, &Weights::open(dir)?, placement)?.backend;
+    let backend = load(dir, &config, &Weights::open(dir)?, placement)?;
     if tokens.is_empty() || tokens.len() > config.context {
         return Err(LoadError(format!(
             "{} tokens given; between 1 and {} are needed.",

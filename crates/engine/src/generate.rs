@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use crate::backend::{self, Answer, Answers, Backend, Part, Placed, Sequence};
+use crate::backend::{self, Answer, Answers, Backend, Part, Sequence};
 use crate::config::Config;
 use crate::crew::{Crew, Exchange};
 use crate::draft::Draft;
@@ -34,7 +34,6 @@ const FIRST_SHARE: usize = 2;
 
 pub(crate) struct Loaded {
     backend: Backend,
-    device_note: Option<String>,
     vocabulary: Vocabulary,
     /// Replies that one worker has under way at once.
     active_max: usize,
@@ -87,17 +86,17 @@ pub(crate) fn load(dir: &Path, placement: Placement<'_>) -> Result<(ModelInfo, L
 /// Loads what text needs, and the model by `place`.
 pub(crate) fn load_with(
     dir: &Path,
-    place: impl Fn(&Config, &Weights) -> Result<Placed, LoadError> + Send + Sync,
+    place: impl Fn(&Config, &Weights) -> Result<Backend, LoadError> + Send + Sync,
 ) -> Result<(ModelInfo, Loaded), LoadError> {
     let config = Config::load(dir)?;
     let weights = Weights::open(dir)?;
     let hashed = digested(dir);
     // The vocabulary first, as its error is the better one where tokenizer.json is missing.
-    let (vocabulary, placed) = rayon::join(
+    let (vocabulary, backend) = rayon::join(
         || Vocabulary::load(dir, config.vocab, &config.end_ids),
         || place(&config, &weights),
     );
-    let (vocabulary, placed) = (vocabulary?, placed?);
+    let (vocabulary, backend) = (vocabulary?, backend?);
     let name = dir.canonicalize().unwrap_or(dir.to_owned());
     let info = ModelInfo {
         name: name
@@ -105,28 +104,27 @@ pub(crate) fn load_with(
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned(),
-        digest: placed.backend.digest(weights.digest(&hashed)?),
-        device: placed.backend.device().to_owned(),
+        digest: backend.digest(weights.digest(&hashed)?),
+        device: backend.device().to_owned(),
         bytes: weights.bytes(),
         parameters: weights.parameters(),
         layers: config.windows.len() as u32,
         vocab: config.vocab as u32,
         context_tokens: config.context as u32,
     };
-    let small = info.bytes < SMALL_BYTES && matches!(placed.backend, Backend::Cpu(_));
+    let small = info.bytes < SMALL_BYTES && matches!(backend, Backend::Cpu(_));
     let (active_max, crew) = match small {
         true => (ACTIVE_MAX_SMALL, Crew::each_alone()),
         false => (ACTIVE_MAX, Crew::all_together()),
     };
     let prefix = Mutex::new(Cached {
         tokens: Vec::new(),
-        kv: placed.backend.prefix(),
+        kv: backend.prefix(),
     });
     Ok((
         info,
         Loaded {
-            backend: placed.backend,
-            device_note: placed.note,
+            backend,
             vocabulary,
             active_max,
             crew,
@@ -146,10 +144,6 @@ impl Loaded {
     /// write no harmony, and a benchmark needs tokens all the same.
     pub(crate) fn run_to_the_bound(&mut self) {
         self.ends = Ends::AtTheBound;
-    }
-
-    pub(crate) fn device_note(&self) -> Option<&str> {
-        self.device_note.as_deref()
     }
 
     pub(crate) fn batch_max(&self) -> u32 {

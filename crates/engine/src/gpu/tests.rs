@@ -14,7 +14,7 @@ use super::model::{Model, Part};
 use super::pages::{Keep, Kind, Kv};
 use super::plan::{self, Plan};
 use super::selftest;
-use crate::backend::{Backend, Placed};
+use crate::backend::Backend;
 use crate::config::Config;
 use crate::generate::{self, Loaded};
 use crate::testing::Noise;
@@ -308,15 +308,8 @@ fn loaded(dir: &Path, pages: Option<[usize; 2]>) -> (ModelInfo, Loaded) {
         let free = device.free_bytes().unwrap();
         let mut plan = plan::plan(config, |name| weights.dtype(name), free).unwrap();
         plan.pages = pages.unwrap_or(plan.pages);
-        Ok(Placed {
-            backend: Backend::Gpu(Box::new(Model::load(
-                device.clone(),
-                config.clone(),
-                weights,
-                plan,
-            )?)),
-            note: None,
-        })
+        let model = Model::load(device.clone(), config.clone(), weights, plan)?;
+        Ok(Backend::Gpu(Box::new(model)))
     };
     generate::load_with(dir, placed).unwrap()
 }
