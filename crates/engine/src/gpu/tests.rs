@@ -419,7 +419,7 @@ fn replies_wait_for_pages_and_are_the_same() {
 #[test]
 fn the_self_test_lets_a_sound_device_pass() {
     let pebble = fixture("pebble");
-    for (pebble, tokens) in [(Some(pebble.as_path()), 24), (None, 8)] {
+    for (pebble, tokens) in [(Some(pebble.as_path()), 12), (None, 4)] {
         let passed = selftest::check(&device(Turns::Upwards), pebble, tokens).unwrap();
         println!("{passed:?}");
         assert!(passed.apart < selftest::TOLERANCE);
