@@ -16,13 +16,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-/// The bars of the first version, where the shipped weights meet them.
+/// The bars of the first version.
 const SUITE_MIN: f64 = 0.85;
 const HELD_OUT_MIN: f64 = 0.85;
-/// What the shipped weights reach, less a little: guards against getting worse. The bar for
-/// pairs is 0.80, and these weights miss it, as their card says; labels have none.
-const PAIRS_MIN: f64 = 0.65;
-const LABELS_MIN: f64 = 0.55;
+const PAIRS_MIN: f64 = 0.80;
+/// What the shipped weights reach, less a little: guards against getting worse.
+const LABELS_MIN: f64 = 0.65;
 /// As the studio runs it.
 const TOKENS_MAX: u32 = 1024;
 

@@ -89,7 +89,13 @@ fn sections_that_explain_are_known_by_name_in_four_languages() {
         "定义",
         "示例",
     ];
-    let ruling = ["Prohibido", "Violates", "المحظور", "違規", "Tareas domésticas"];
+    let ruling = [
+        "Prohibido",
+        "Violates",
+        "المحظور",
+        "違規",
+        "Tareas domésticas",
+    ];
     for heading in explaining {
         assert!(super::lines::explains(heading), "{heading}");
     }
