@@ -5,8 +5,8 @@ use crate::{input, json};
 use studio::view::Failure;
 
 pub fn logits(args: &LogitsArgs) -> Result<(), Failure> {
-    let logits =
-        engine::last_logits(&args.model, &args.tokens).map_err(|error| input(error.to_string()))?;
+    let logits = engine::last_logits(&args.model, args.numerics.into(), &args.tokens)
+        .map_err(|error| input(error.to_string()))?;
     if args.json {
         println!("{}", json::logits(&logits)?);
         return Ok(());

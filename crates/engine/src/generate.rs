@@ -10,18 +10,21 @@ use crate::attention::Kv;
 use crate::config::Config;
 use crate::crew::{Crew, Exchange};
 use crate::draft::Draft;
+use crate::gguf;
 use crate::harmony;
 use crate::machine::Machine;
 use crate::margin::Margin;
 use crate::memory;
 use crate::model::{CHUNK, Model, Part};
+use crate::prefixes::Prefixes;
 use crate::reply::{Parser, Piece};
 use crate::sampling::Sampler;
 use crate::vocabulary::Vocabulary;
 use crate::weights::Weights;
+use crate::work::Done;
 use crate::{
-    Cancel, Channel, Event, Finish, GenerateError, Incoming, LoadError, ModelInfo, Prefix, Reply,
-    Request,
+    Cancel, Channel, Event, Finish, GenerateError, Incoming, LoadError, ModelInfo, Numerics,
+    Prefix, Reply, Request,
 };
 
 /// Replies under way at once. More share each pass over the weights; fewer let the first
@@ -40,8 +43,8 @@ pub(crate) struct Loaded {
     active_max: usize,
     crew: Crew,
     ends: Ends,
-    /// The last shared prefix; holding it is the right to generate.
-    prefix: Mutex<Cached>,
+    /// Shared prefixes of earlier calls; holding them is the right to generate.
+    prefixes: Mutex<Prefixes>,
 }
 
 /// When a reply ends.
@@ -51,11 +54,6 @@ enum Ends {
     AsWritten,
     /// At `tokens_max` alone.
     AtTheBound,
-}
-
-struct Cached {
-    tokens: Vec<u32>,
-    kv: Kv,
 }
 
 /// A request under way.
@@ -116,16 +114,16 @@ impl Step {
     }
 }
 
-pub(crate) fn load(dir: &Path) -> Result<(ModelInfo, Loaded), LoadError> {
+pub(crate) fn load(dir: &Path, numerics: Numerics) -> Result<(ModelInfo, Loaded), LoadError> {
     let config = Config::load(dir)?;
     let weights = Weights::open(dir)?;
-    memory::check(&config, &weights, &Machine::here())
+    memory::check(&config, &weights, numerics, &Machine::here())
         .map_err(|why| LoadError(format!("{}: {why}", dir.display())))?;
     let hashed = digested(dir);
     // The vocabulary first, as its error is the better one where tokenizer.json is missing.
     let (vocabulary, model) = rayon::join(
         || Vocabulary::load(dir, config.vocab, &config.end_ids),
-        || Model::load(config.clone(), &weights),
+        || Model::load(config.clone(), &weights, numerics),
     );
     let (vocabulary, model) = (vocabulary?, model?);
     let name = dir.canonicalize().unwrap_or(dir.to_owned());
@@ -137,21 +135,21 @@ pub(crate) fn load(dir: &Path) -> Result<(ModelInfo, Loaded), LoadError> {
             .into_owned(),
         digest: weights.digest(&hashed)?,
         device: "cpu".to_owned(),
+        numerics,
         bytes: weights.bytes(),
         parameters: weights.parameters(),
         layers: config.windows.len() as u32,
         vocab: config.vocab as u32,
         context_tokens: config.context as u32,
     };
+    if numerics == Numerics::Fast {
+        weights.release();
+    }
     let (active_max, crew) = if info.bytes < SMALL_BYTES {
         (ACTIVE_MAX_SMALL, Crew::each_alone())
     } else {
         (ACTIVE_MAX, Crew::all_together())
     };
-    let prefix = Mutex::new(Cached {
-        tokens: Vec::new(),
-        kv: Kv::new(&config),
-    });
     Ok((
         info,
         Loaded {
@@ -160,32 +158,46 @@ pub(crate) fn load(dir: &Path) -> Result<(ModelInfo, Loaded), LoadError> {
             active_max,
             crew,
             ends: Ends::AsWritten,
-            prefix,
+            prefixes: Mutex::default(),
         },
     ))
 }
 
 /// The small files that a checkpoint's digest covers beside its weights.
-pub(crate) fn digested(dir: &Path) -> [PathBuf; 2] {
-    [dir.join("config.json"), dir.join("tokenizer.json")]
+pub(crate) fn digested(dir: &Path) -> Vec<PathBuf> {
+    match gguf::file_of(dir) {
+        Some(_) => Vec::new(),
+        None => vec![dir.join("config.json"), dir.join("tokenizer.json")],
+    }
 }
 
 impl Loaded {
+    pub(crate) fn model(&self) -> &Model {
+        &self.model
+    }
+
+    pub(crate) fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
+    }
+
     /// From now on replies run to their bound, whatever the model says: random weights
     /// write no harmony, and a benchmark needs tokens all the same.
     pub(crate) fn run_to_the_bound(&mut self) {
         self.ends = Ends::AtTheBound;
     }
 
+    pub(crate) fn done(&self) -> Done {
+        self.model.work()
+    }
+
     pub(crate) fn batch_max(&self) -> u32 {
         (self.active_max * self.crew.workers()) as u32
     }
 
-    /// Forgets the shared prefix of the last call.
+    /// Forgets the shared prefixes of earlier calls.
     pub(crate) fn forget(&self) {
-        let mut cached = self.prefix.lock().unwrap_or_else(PoisonError::into_inner);
-        cached.tokens.clear();
-        cached.kv.truncate(0);
+        let mut prefixes = self.prefixes.lock().unwrap_or_else(PoisonError::into_inner);
+        prefixes.clear();
     }
 
     pub(crate) fn prompt_tokens(&self, prefix: &Prefix, user: &str) -> u32 {
@@ -206,9 +218,8 @@ impl Loaded {
         on_event: &mut dyn FnMut(Event),
     ) -> Result<(), GenerateError> {
         // A panic elsewhere leaves at worst a prefix that is too short.
-        let mut cached = self.prefix.lock().unwrap_or_else(PoisonError::into_inner);
-        self.prepare(&mut cached, prefix, cancel, on_event)?;
-        let shared = &cached.kv;
+        let mut prefixes = self.prefixes.lock().unwrap_or_else(PoisonError::into_inner);
+        let shared = self.prepare(&mut prefixes, prefix, cancel, on_event)?;
         let work = |exchange: &mut Exchange<'_>| self.work(shared, exchange, cancel);
         self.crew.work(&work, next, on_event)
     }
@@ -244,14 +255,14 @@ impl Loaded {
         }
     }
 
-    /// Brings the prefix into the cache, from the first token on that differs.
-    fn prepare(
+    /// Brings the prefix into the cache, from the first token on that differs from what is there.
+    fn prepare<'a>(
         &self,
-        cached: &mut Cached,
+        prefixes: &'a mut Prefixes,
         prefix: &Prefix,
         cancel: &Cancel,
         on_event: &mut dyn FnMut(Event),
-    ) -> Result<(), GenerateError> {
+    ) -> Result<&'a Kv, GenerateError> {
         let started = Instant::now();
         let failed = |why| GenerateError::Internal(format!("developer message: {why}"));
         let tokens = harmony::prefix(&self.vocabulary, prefix).map_err(failed)?;
@@ -264,31 +275,24 @@ impl Loaded {
                 tokens.len()
             )));
         }
-        let same = cached
-            .tokens
-            .iter()
-            .zip(&tokens)
-            .take_while(|(a, b)| a == b)
-            .count();
-        let reused = same.min(cached.kv.len());
-        cached.kv.truncate(reused);
-        cached.tokens.truncate(reused);
+        let kept = prefixes.begin(&self.model.config, &tokens);
+        let reused = kept.tokens.len();
         for chunk in tokens[reused..].chunks(CHUNK) {
             let part = Part {
-                kv: &mut cached.kv,
+                kv: &mut kept.kv,
                 tokens: chunk,
                 logits: 0,
             };
             self.model
                 .forward(None, &mut [part], &|| cancel.is_cancelled())?;
-            cached.tokens.extend_from_slice(chunk);
+            kept.tokens.extend_from_slice(chunk);
         }
         on_event(Event::PrefixReady {
             tokens: tokens.len() as u32,
             reused: reused as u32,
             elapsed_ms: elapsed_ms(started),
         });
-        Ok(())
+        Ok(&kept.kv)
     }
 
     /// Begins a request, or finishes it at once where it cannot begin.
@@ -305,7 +309,7 @@ impl Loaded {
         let pending = encoded.clone().unwrap_or_default();
         let mut active = Active {
             index,
-            kv: Kv::new(&self.model.config),
+            kv: Kv::sliding(&self.model.config),
             prompt_tokens: shared.len() + pending.len(),
             pending,
             draft: self.draft(request),

@@ -15,9 +15,10 @@
 //! when it is needed first, and again after a while or when it left cases without an answer.
 
 use crate::fetch::{UNFINISHED, Unfinished, models_folder};
-use crate::judge::Judge;
+use crate::judge::{Judge, of_engine};
 use crate::servers::{self, Servers};
 use crate::view::{Failure, ModelView};
+use domain::run::Numerics;
 use engine::Engine;
 use remote::Endpoint;
 use std::path::{Path, PathBuf};
@@ -63,6 +64,7 @@ enum State {
 pub(crate) struct Models {
     root: PathBuf,
     configured: Option<String>,
+    numerics: Numerics,
     servers: Arc<Servers>,
     slot: Mutex<Result<Slot, String>>,
 }
@@ -81,6 +83,7 @@ impl Models {
         root: &Path,
         option: Option<&str>,
         configured: Option<String>,
+        numerics: Numerics,
         servers: Arc<Servers>,
     ) -> Models {
         let stored = std::fs::read_to_string(choice_path(root)).ok();
@@ -89,11 +92,12 @@ impl Models {
             .or(stored)
             .or(configured.as_deref())
             .unwrap_or(PEBBLE);
-        let slot = find(root, id).map(load);
+        let slot = find(root, id).map(|found| load(found, numerics));
         Models {
             root: root.to_owned(),
             slot: Mutex::new(slot),
             configured,
+            numerics,
             servers,
         }
     }
@@ -106,10 +110,12 @@ impl Models {
             demonstration: true,
             remote: false,
         };
+        let numerics = judge.numerics();
         let (_, state) = watch::channel(State::Ready(judge));
         Models {
             root: root.to_owned(),
             configured: None,
+            numerics,
             servers,
             slot: Mutex::new(Ok(Slot {
                 found,
@@ -156,6 +162,11 @@ impl Models {
             views.push(shown);
         }
         views
+    }
+
+    /// How models of this program's own are computed.
+    pub(crate) fn numerics(&self) -> Numerics {
+        self.numerics
     }
 
     /// The id of the model that judges; nothing while none could be loaded.
@@ -240,7 +251,7 @@ impl Models {
             {
                 slot
             }
-            _ => load(found.clone()),
+            _ => load(found.clone(), self.numerics),
         };
         self.reach(&slot).await?;
         wait(slot.clone()).await?;
@@ -282,7 +293,7 @@ async fn wait(mut slot: Slot) -> Result<Ready, Failure> {
     }
 }
 
-fn load(found: Found) -> Slot {
+fn load(found: Found, numerics: Numerics) -> Slot {
     if found.remote {
         let (change, state) = watch::channel(State::Unreached);
         return Slot {
@@ -296,7 +307,7 @@ fn load(found: Found) -> Slot {
     let path = found.path.clone();
     let work = move || {
         let started = Instant::now();
-        let state = match Engine::load(&path) {
+        let state = match Engine::load_as(&path, of_engine(numerics)) {
             Ok(engine) => State::Ready(Arc::new(engine)),
             Err(error) => State::Failed(error.to_string()),
         };
@@ -351,7 +362,8 @@ pub(crate) fn find(root: &Path, id: &str) -> Result<Found, String> {
     }
     if !is_checkpoint(&path) {
         return Err(format!(
-            "{} is no model: a folder with config.json and *.safetensors is needed. Choose another.",
+            "{} is no model: a folder with config.json and *.safetensors, or a GGUF file, is \
+             needed. Choose another.",
             path.display()
         ));
     }
@@ -451,21 +463,22 @@ pub(crate) fn unfinished() -> Vec<(PathBuf, Unfinished, u64)> {
     found
 }
 
+/// The files of a folder's weights, or a GGUF file.
 fn weights(path: &Path) -> impl Iterator<Item = PathBuf> {
+    let gguf = engine::gguf_file(path);
     std::fs::read_dir(path)
         .into_iter()
         .flatten()
         .flatten()
         .map(|entry| entry.path())
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "safetensors")
-        })
+        .filter(|path| path.extension().is_some_and(|e| e == "safetensors"))
+        .chain(gguf)
 }
 
 fn is_checkpoint(path: &Path) -> bool {
     let complete = !path.join(UNFINISHED).exists();
-    complete && path.join("config.json").is_file() && weights(path).next().is_some()
+    let described = path.join("config.json").is_file() || engine::gguf_file(path).is_some();
+    complete && described && weights(path).next().is_some()
 }
 
 fn view(found: &Found, state: Option<&State>) -> ModelView {
@@ -535,17 +548,4 @@ fn configured_context(path: &Path) -> Option<u32> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_model_in_the_hubs_cache_has_its_own_name() {
-        let name = |path: &str| name_in_cache(Path::new(path));
-        assert_eq!(
-            name("hub/models--openai--gpt-oss-20b/snapshots/c0ffee").as_deref(),
-            Some("openai/gpt-oss-20b")
-        );
-        assert_eq!(name("hub/models--a--b/other/c0ffee"), None);
-        assert_eq!(name("models/pebble"), None);
-    }
-}
+mod tests;
