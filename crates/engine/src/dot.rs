@@ -1,6 +1,6 @@
 //! Sixteen integer sums, one for each of sixteen outputs: unsigned weights times signed 8-bit
-//! activations, four of each lane at a time. On AVX-512 with VNNI, on AVX2, and in portable
-//! Rust. Sums of integers have no order, so that all three give the same.
+//! activations, four of each lane at a time. On AVX-512 with VNNI, AVX2, NEON, and in portable
+//! Rust. Sums of integers have no order, so that all four give the same.
 //!
 //! A kernel is an `#[inline(always)]` function generic over `Sums`; `by_dot!` makes the
 //! function that picks the instruction set.
@@ -60,9 +60,25 @@ macro_rules! by_dot {
                 // SAFETY: as above.
                 unsafe { $generic::<$crate::dot::Avx2Sums>($($arg),*) }
             }
+            #[cfg(target_arch = "aarch64")]
+            #[target_feature(enable = "neon,dotprod")]
+            unsafe fn sdot($($arg: $ty),*) {
+                // SAFETY: as above.
+                unsafe { $generic::<$crate::dot::Neon<true>>($($arg),*) }
+            }
+            #[cfg(target_arch = "aarch64")]
+            #[target_feature(enable = "neon")]
+            unsafe fn neon($($arg: $ty),*) {
+                // SAFETY: as above.
+                unsafe { $generic::<$crate::dot::Neon<false>>($($arg),*) }
+            }
             // SAFETY: `Isa::available` found the features; the rest is the caller's contract.
             unsafe {
                 match isa {
+                    #[cfg(target_arch = "aarch64")]
+                    $crate::simd::Isa::NeonDot => sdot($($arg),*),
+                    #[cfg(target_arch = "aarch64")]
+                    $crate::simd::Isa::Neon => neon($($arg),*),
                     #[cfg(target_arch = "x86_64")]
                     $crate::simd::Isa::Avx512Vnni => vnni($($arg),*),
                     #[cfg(target_arch = "x86_64")]
@@ -137,6 +153,10 @@ impl Sums for Scalar {
     }
 }
 
+#[cfg(target_arch = "aarch64")]
+mod neon;
+#[cfg(target_arch = "aarch64")]
+pub(crate) use neon::Neon;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use x86::{Avx2Sums, Vnni};
 

@@ -18,6 +18,11 @@ pub enum Isa {
     Avx512,
     #[cfg(target_arch = "x86_64")]
     Avx2,
+    /// NEON with dot products of bytes; numbers in f32 are as with `Portable`.
+    #[cfg(target_arch = "aarch64")]
+    NeonDot,
+    #[cfg(target_arch = "aarch64")]
+    Neon,
     Portable,
 }
 
@@ -46,6 +51,13 @@ impl Isa {
             if fma {
                 found.push(Isa::Avx2);
             }
+        }
+        #[cfg(target_arch = "aarch64")]
+        {
+            if std::arch::is_aarch64_feature_detected!("dotprod") {
+                found.push(Isa::NeonDot);
+            }
+            found.push(Isa::Neon);
         }
         found.push(Isa::Portable);
         found
@@ -76,6 +88,10 @@ macro_rules! multiversion {
                     $crate::simd::Isa::Avx512Vnni | $crate::simd::Isa::Avx512 => avx512($($arg),*),
                     #[cfg(target_arch = "x86_64")]
                     $crate::simd::Isa::Avx2 => avx2($($arg),*),
+                    #[cfg(target_arch = "aarch64")]
+                    $crate::simd::Isa::NeonDot | $crate::simd::Isa::Neon => {
+                        $generic::<$crate::simd::Portable>($($arg),*)
+                    }
                     $crate::simd::Isa::Portable => $generic::<$crate::simd::Portable>($($arg),*),
                 }
             }

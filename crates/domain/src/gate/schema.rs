@@ -46,6 +46,10 @@ pub fn config_schema() -> Value {
                 "type": "string",
                 "description": "pebble, or a checkpoint's folder relative to the workspace.",
             },
+            "numerics": {
+                "enum": ["exact", "fast"],
+                "description": "How the engine multiplies: in f32, or several times as fast in 8 bits.",
+            },
             "debounce_ms": {
                 "type": "integer",
                 "minimum": 0,
