@@ -15,7 +15,7 @@ use crate::harmony;
 use crate::machine::Machine;
 use crate::margin::Margin;
 use crate::memory;
-use crate::model::{CHUNK, Model, Part};
+use crate::model::{CHUNK, Model, PREFIX_CHUNK, Part};
 use crate::prefixes::Prefixes;
 use crate::reply::{Parser, Piece};
 use crate::sampling::Sampler;
@@ -277,7 +277,7 @@ impl Loaded {
         }
         let kept = prefixes.begin(&self.model.config, &tokens);
         let reused = kept.tokens.len();
-        for chunk in tokens[reused..].chunks(CHUNK) {
+        for chunk in tokens[reused..].chunks(PREFIX_CHUNK) {
             let part = Part {
                 kv: &mut kept.kv,
                 tokens: chunk,

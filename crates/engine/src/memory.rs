@@ -9,7 +9,7 @@ use crate::generate::ACTIVE_MAX;
 use crate::layout::{Kind, Slot, layout};
 use crate::linear::BLOCK;
 use crate::machine::Machine;
-use crate::model::CHUNK;
+use crate::model::{CHUNK, PREFIX_CHUNK};
 use crate::panel::{Format, Panels};
 use crate::projection::scaled_bytes;
 use crate::weights::Weights;
@@ -231,7 +231,7 @@ fn kv_layer_token(c: &Config) -> u64 {
 /// One step at its widest: a chunk of rows through attention and experts, and the logits of
 /// all cases, which are copied once.
 fn activations(c: &Config, cases: u64) -> u64 {
-    let rows = CHUNK as u64;
+    let rows = PREFIX_CHUNK as u64;
     let attention = 4 * c.hidden + 2 * c.heads * c.head_dim + 4 * c.kv_heads * c.head_dim;
     let experts = c.top_k * (c.hidden + 4 * c.intermediate);
     let per_row = (attention + experts + c.experts) as u64;

@@ -312,8 +312,11 @@ impl From<candle_core::Error> for GenerateError {
     }
 }
 
-/// Tokens of a prompt that are computed in one step.
+/// Tokens of prompts that are computed in one step beside replies.
 pub(crate) const CHUNK: usize = 128;
+/// Tokens of a shared prefix that are: nobody's reply waits for the step to end, and an expert
+/// that is read serves more of them.
+pub(crate) const PREFIX_CHUNK: usize = 512;
 
 /// The logits after the last of `tokens`, for parity checks: config.json and safetensors
 /// suffice.

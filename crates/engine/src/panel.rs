@@ -350,31 +350,26 @@ unsafe fn product<S: Sums, P: Packing>(job: Job) {
     unsafe {
         while out < job.outs {
             let mut row = 0;
-            if S::ROWS >= 8 {
-                while row + 8 <= job.to.rows {
-                    tile::<S, P, 8>(&job, row, out);
-                    row += 8;
-                }
-                while row + 4 <= job.to.rows {
-                    tile::<S, P, 4>(&job, row, out);
-                    row += 4;
-                }
-            }
-            while row + 2 <= job.to.rows {
-                tile::<S, P, 2>(&job, row, out);
-                row += 2;
-            }
-            if row < job.to.rows {
-                tile::<S, P, 1>(&job, row, out);
+            while row < job.to.rows {
+                row += match S::ROWS.min(job.to.rows - row) {
+                    8 => tile::<S, P, 8>(&job, row, out),
+                    7 => tile::<S, P, 7>(&job, row, out),
+                    6 => tile::<S, P, 6>(&job, row, out),
+                    5 => tile::<S, P, 5>(&job, row, out),
+                    4 => tile::<S, P, 4>(&job, row, out),
+                    3 => tile::<S, P, 3>(&job, row, out),
+                    2 => tile::<S, P, 2>(&job, row, out),
+                    _ => tile::<S, P, 1>(&job, row, out),
+                };
             }
             out += WIDTH;
         }
     }
 }
 
-/// R rows by sixteen outputs.
+/// R rows by sixteen outputs; says how many rows.
 #[inline(always)]
-unsafe fn tile<S: Sums, P: Packing, const R: usize>(job: &Job, row: usize, out: usize) {
+unsafe fn tile<S: Sums, P: Packing, const R: usize>(job: &Job, row: usize, out: usize) -> usize {
     let (weight_bytes, scale_bytes) = P::FORMAT.sizes();
     let blocks = job.blocks;
     // SAFETY: the caller keeps row + R and out within the job.
@@ -411,6 +406,7 @@ unsafe fn tile<S: Sums, P: Packing, const R: usize>(job: &Job, row: usize, out: 
             put(job, row + r, out, total);
         }
     }
+    R
 }
 
 /// Adds the bias and stores as many of the sixteen outputs as there are.
