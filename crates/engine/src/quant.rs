@@ -40,7 +40,7 @@ impl Quantised {
 
     /// x: [N, K] in its own order.
     pub(crate) fn rows(isa: Isa, x: &[f32], k: usize) -> Quantised {
-        Quantised::made(isa, x, k, |from, to| interleave(from, to))
+        Quantised::made(isa, x, k, interleave)
     }
 
     /// x: [N, K] interleaved, K in whole blocks.

@@ -196,7 +196,7 @@ mod tests {
             assert_eq!(read, 64.0);
             assert!((f32s - 0.001 * (16 * CHAINS) as f32).abs() < 1e-4);
             // Nibbles of 3 and 0: only the low ones are used, 1.5 doubled plus the offset.
-            assert!(int8s > 0.0 && int8s as usize % (5 * CHAINS * 16) == 0);
+            assert!(int8s > 0.0 && (int8s as usize).is_multiple_of(5 * CHAINS * 16));
         }
     }
 

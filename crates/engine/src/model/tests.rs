@@ -91,7 +91,7 @@ fn logits_do_not_depend_on_the_batch_or_the_threads() {
 
 fn batches_and_threads(model: &Model) {
     let vocab = model.config.vocab;
-    let prefix_tokens = tokens(&model, 33, 2);
+    let prefix_tokens = tokens(model, 33, 2);
     let mut prefix = Kv::new(&model.config);
     let part = Part {
         kv: &mut prefix,
@@ -100,7 +100,7 @@ fn batches_and_threads(model: &Model) {
     };
     model.forward(None, &mut [part], &|| false).unwrap();
     let cases: Vec<Vec<u32>> = (0..32)
-        .map(|i| tokens(&model, 1 + i % 9, 100 + i as u64))
+        .map(|i| tokens(model, 1 + i % 9, 100 + i as u64))
         .collect();
     let step = |cases: &[Vec<u32>]| {
         let mut kvs: Vec<Kv> = cases.iter().map(|_| Kv::new(&model.config)).collect();
