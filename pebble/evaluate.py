@@ -1,6 +1,8 @@
 """Judges suites and evaluation files with Pebble's published weights, greedily.
 
     python3 pebble/evaluate.py                      # everything; --only suites, heldout, pairs or labels
+    python3 pebble/evaluate.py --table              # the figures and bars of bars.py, as Markdown
+    python3 pebble/evaluate.py --table --world wide --json figures.json
 
 The product's own engine is the one that counts (its test judges the same files);
 this is the trainer's view, in f32 PyTorch.
@@ -9,15 +11,20 @@ this is the trainer's view, in f32 PyTorch.
 import argparse
 import json
 import re
+import sys
+import time
 from collections import defaultdict
 from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer
 
+import bars
+from bars import answer_at, openings, read_verdict
 from export import load_published
 from tokens import Harmony
 
+BATCH = 30
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -34,33 +41,42 @@ def content_text(content):
     return "\n\n".join(("User: " if t["role"] == "user" else "Assistant: ") + t["text"] for t in content)
 
 
-def read_verdict(final, contract, labels):
-    """(verdict, label, rules) or None: never guessed."""
-    if contract == "json":
-        try:
-            d = json.loads(final)
-        except ValueError:
+def judge(model, harmony, rows, limit=260):
+    """Adds `got` (trace, final), `read` and `margin` to each row; prompts of like length share a batch."""
+    prompts = {}
+    for k, r in enumerate(rows):
+        prompts[k] = harmony.prefix(r["policy"], r["effort"]) + harmony.case(content_text(r["content"]))
+    order = sorted(prompts, key=lambda k: len(prompts[k]))
+    for i in range(0, len(order), BATCH):
+        part = order[i:i + BATCH]
+        replies, states = model.greedy([prompts[k] for k in part], harmony.stop, limit, states=True)
+        for r, ids, h in zip((rows[k] for k in part), replies, states):
+            r["got"] = harmony.parse(ids)
+            r["read"] = read_verdict(r["got"][1], r["contract"], r["labels"]) if r["got"] and r["got"][1] else None
+            r["right"] = bool(r["read"]) and r["read"][0] == r["expected"]
+            r["margin"] = margin(model, harmony, r, ids, h)
+
+
+@torch.no_grad()
+def margin(model, harmony, row, ids, states):
+    """Log-odds of the violating against the safe answers at the token that decides, as the model
+    wrote its reply so far; None where no answer was reached."""
+    begin = answer_at(ids, harmony.final)
+    if begin is None or not row["labels"]:
+        return None
+    k, alive = 0, [(side, harmony.text(said)) for side, said in openings(row)]
+    while begin + k < len(ids):
+        alive = [(side, said) for side, said in alive if len(said) > k]
+        says = {want: {said[k] for side, said in alive if side == want} for want in ("violates", "safe")}
+        if not says["violates"] or not says["safe"]:
             return None
-        rule = d.get("policy_category")
-        return ("violates" if d.get("violation") == 1 else "safe"), str(d.get("violation")), [rule] if rule else []
-    label, *rules = final.split()
-    return (labels[label], label, rules) if label in labels else None
-
-
-def judge(model, harmony, rows):
-    """Adds `got` (trace, final) and `read` to each row; rows of one policy share a batch."""
-    by_prefix = defaultdict(list)
-    for r in rows:
-        by_prefix[r["policy"], r["effort"]].append(r)
-    for (policy, effort), group in by_prefix.items():
-        prefix = harmony.prefix(policy, effort)
-        for i in range(0, len(group), 30):
-            part = group[i:i + 30]
-            replies = model.greedy([prefix + harmony.case(content_text(r["content"])) for r in part], harmony.stop)
-            for r, ids in zip(part, replies):
-                r["got"] = harmony.parse(ids)
-                r["read"] = read_verdict(r["got"][1], r["contract"], r["labels"]) if r["got"] and r["got"][1] else None
-                r["right"] = bool(r["read"]) and r["read"][0] == r["expected"]
+        if not says["violates"] & says["safe"]:
+            logits = model.lm_head(states[begin + k])
+            bad, good = (torch.logsumexp(logits[sorted(says[side])], 0) for side in ("violates", "safe"))
+            return float(bad - good)
+        alive = [(side, said) for side, said in alive if said[k] == ids[begin + k]]
+        k += 1
+    return None
 
 
 def summary(name, rows):
@@ -74,22 +90,46 @@ def summary(name, rows):
     print(line, flush=True)
 
 
+def suites(read):
+    """(name, rows) of the sample workspace."""
+    for p in sorted((ROOT / "policies").glob("*.md")):
+        body, contract, labels, effort = read_policy(p)
+        yield p.stem, [r | {"policy": body, "contract": contract, "labels": labels, "effort": effort} for r in read(ROOT / f"fixtures/{p.stem}.jsonl")]
+
+
+def fill_table(model, harmony, a, read):
+    sets = bars.rows_of(a.world, a.share) | {"suites": [r for _, rows in suites(read) for r in rows]}
+    for name, rows in sets.items():
+        began = time.time()
+        judge(model, harmony, rows, limit=640)
+        said = f", {sum(r['right'] for r in rows) / len(rows):.1%} right" if rows else ""
+        print(f"{name}: {len(rows)} cases{said}, {time.time() - began:.0f} s", file=sys.stderr, flush=True)
+    figures = bars.figures(sets)
+    print(bars.markdown(figures, a.world, a.model))
+    if a.json:
+        a.json.write_text(json.dumps([f.__dict__ for f in figures], ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--model", type=Path, default=ROOT / "fixtures/pebble")
     ap.add_argument("--only", choices=["suites", "heldout", "pairs", "labels"])
     ap.add_argument("--limit", type=int, default=10_000)
     ap.add_argument("--wrong", action="store_true", help="print what is judged wrongly")
+    ap.add_argument("--table", action="store_true", help="fill the table of figures and bars")
+    ap.add_argument("--world", choices=["core", "wide"], default="core", help="of the table; weights know the world they were trained on")
+    ap.add_argument("--share", type=float, default=1.0, help="of the table's cases, to look at it sooner")
+    ap.add_argument("--json", type=Path, help="where to write the table's figures as well")
     a = ap.parse_args()
     torch.set_num_threads(1)
     model = load_published(a.model).eval()
     harmony = Harmony(Tokenizer.from_file(str(a.model / "tokenizer.json")))
     read = lambda p: [json.loads(line) for line in p.read_text(encoding="utf-8").splitlines()][: a.limit]
+    if a.table:
+        return fill_table(model, harmony, a, read)
     jobs = []
     if a.only in (None, "suites"):
-        for p in sorted((ROOT / "policies").glob("*.md")):
-            body, contract, labels, effort = read_policy(p)
-            jobs.append((p.stem, [r | {"policy": body, "contract": contract, "labels": labels, "effort": effort} for r in read(ROOT / f"fixtures/{p.stem}.jsonl")]))
+        jobs += suites(read)
     if a.only in (None, "heldout"):
         jobs.append(("held-out", read(ROOT / "fixtures/pebble-eval/heldout.jsonl")))
     if a.only in (None, "pairs"):

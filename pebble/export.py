@@ -10,6 +10,7 @@ model card, is kept as it is.
 import argparse
 import json
 import shutil
+from dataclasses import fields
 from pathlib import Path
 
 import torch
@@ -57,7 +58,8 @@ def tensors(model):
 def load_published(folder):
     """A Pebble with the weights of a published folder, in f32."""
     raw = load_file(Path(folder) / "model.safetensors")
-    model = Pebble(Config())
+    said = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))
+    model = Pebble(Config(**{f.name: said[f.name] for f in fields(Config) if f.name in said}))
     with torch.no_grad():
         model.embed_tokens.weight.copy_(raw["model.embed_tokens.weight"])
         model.norm.weight.copy_(raw["model.norm.weight"])
@@ -103,7 +105,7 @@ def main():
     a = ap.parse_args()
     a.out.mkdir(parents=True, exist_ok=True)
     saved = torch.load(a.work / "checkpoint.pt", map_location="cpu", weights_only=False)
-    model = Pebble(Config())
+    model = Pebble(Config(**saved.get("config", {})))
     model.load_state_dict(saved["model"])
     save_file(tensors(model), a.out / "model.safetensors", metadata={"format": "pt"})
     shutil.copyfile(a.work / "tokenizer.json", a.out / "tokenizer.json")

@@ -7,6 +7,7 @@ policy, an edit of it and cases for both, which teaches that the clause decides.
 
     python3 pebble/generate.py sample --seed 1          # look at one pack
     python3 pebble/generate.py eval --out fixtures/pebble-eval
+    python3 pebble/generate.py sample --world wide --seed 1
 """
 
 import argparse
@@ -14,29 +15,34 @@ import json
 import random
 from pathlib import Path
 
-from cases import make_case, render_case
-from policy import edit_policy, make_policy, render_policy
-from review import answer, decide, trace, verdict
+import world as W
+from cases import clashing, near, render_case
+from policy import EDITS, EDITS_TRAINED, edit_policy, make_policy, render_policy
+from review import answer, clash, decide, trace, verdict
 
 SYSTEM = (
     "You are ChatGPT, a large language model trained by OpenAI.\nKnowledge cutoff: 2024-06\n\n"
     "Reasoning: {effort}\n\n# Valid channels: analysis, commentary, final. Channel must be included for every message."
 )
 CASES_A_PACK = 4
+CONTRARY = 0.4  # share of the policies to train on that may forbid quitting or allow sale: a side is to be read, not guessed
 
 
-def pick_cases(p, rng, n, held=False, other=None):
-    """n rendered cases: both verdicts in balance, and with `other`, verdicts that differ."""
-    pool = [make_case(p, rng) for _ in range(n * 5)]
-    chosen = []
+def pick_cases(p, rng, n, held=False, other=None, clashes=0):
+    """n rendered cases: both verdicts in balance, and with `other`, verdicts that differ. Up to
+    `clashes` of them are claimed by clauses of both sides."""
+    pool = [near(p, rng) for _ in range(n * 5)]
+    pairs = p.over + (other.over if other else ())
+    claimed = [clashing(p, rng, pairs if rng.random() < 0.6 else ()) for _ in range(clashes * 2)]
+    chosen = [c for c in claimed if c and clash(p, c)][:clashes]
     if other:
         edited = [c for c in p.clauses if c not in other.clauses]
-        pool += [make_case(p, rng, edited) for _ in range(n * 3)]
-        pool += [make_case(other, rng, [c for c in other.clauses if c not in p.clauses]) for _ in range(n * 3)]
+        pool += [near(p, rng, edited) for _ in range(n * 3)]
+        pool += [near(other, rng, [c for c in other.clauses if c not in p.clauses]) for _ in range(n * 3)]
         rng.shuffle(pool)
         moved = [c for c in pool if verdict(p, c) != verdict(other, c)]
         touched = [c for c in pool if decide(p, c) != decide(other, c) and c not in moved]
-        chosen += moved[: (n + 1) // 2] + touched[: n // 5]
+        chosen += moved[: max(0, (n + 1) // 2 - len(chosen))] + touched[: n // 5]
     rest = [c for c in pool if not any(c is k for k in chosen)]
     for want in (True, False):
         side = [c for c in rest if (verdict(p, c) == "violates") == want]
@@ -48,21 +54,36 @@ def pick_cases(p, rng, n, held=False, other=None):
     return [render_case(c, rng, held) for c in chosen]
 
 
-def language(rng):
-    """Of a policy to train on: Chinese more often than in the evaluation, as it is the harder half."""
+def language(rng, world="core"):
+    """Of a policy to train on. Of the core world's, Chinese more often than in the evaluation, as
+    it is the harder half; of the wide world's, each alike."""
+    if world == "wide":
+        return rng.choice(W.WIDE.langs)
     return "zh" if rng.random() < 0.38 else "en"
 
 
-def twins(rng, n=CASES_A_PACK, held=False, easy=False, lang=None):
+def maker(world):
+    """What makes the policies of a world: rng, language, held, easy, labels -> policy."""
+    if world == "wide":
+        import shapes
+
+        return shapes.make
+    return make_policy
+
+
+def twins(rng, n=CASES_A_PACK, held=False, easy=False, lang=None, kinds=EDITS):
     """A policy, an edit of it, and cases judged under both."""
     while True:
-        p = make_policy(rng, lang, held, easy)
+        p = make_policy(rng, lang, held, easy, contrary=kinds is not EDITS and rng.random() < CONTRARY)
         p.seed = rng.getrandbits(32)
         p.text = render_policy(p, p.seed, p.grouped)
         for _ in range(8):
-            q = edit_policy(p, rng)
+            q = edit_policy(p, rng, kinds)
             if q:
-                return p, q, pick_cases(p, rng, n, held, q)
+                # Where only precedence differs, only cases claimed by both sides can tell.
+                turned = (p.precedence, p.over) != (q.precedence, q.over)
+                clashes = 0 if kinds is EDITS else 2 if turned else rng.choice([0, 1])
+                return p, q, pick_cases(p, rng, n, held, q, clashes)
 
 
 def pack(p, cases, rng, effort=None):
@@ -71,34 +92,38 @@ def pack(p, cases, rng, effort=None):
     return {"policy": p.text, "effort": effort, "cases": [(c.text, trace(p, c, effort), answer(p, c)[0]) for c in cases]}
 
 
-def training_packs(seed, easy=lambda: False):
+def training_packs(seed, easy=lambda: False, world="core"):
     """An endless stream of packs; many of them come as twins. `easy` asks for easy policies."""
+    if world == "wide":
+        import wide  # which builds upon this file
+
+        yield from wide.training_packs(seed, easy)
     rng = random.Random(seed)
     while True:
         now = easy()
         if rng.random() < (0.1 if now else 0.45):
-            p, q, cases = twins(rng, easy=now, lang=language(rng))
+            p, q, cases = twins(rng, easy=now, lang=language(rng), kinds=EDITS_TRAINED)
             yield pack(p, cases, rng)
             yield pack(q, cases, rng)
         else:
-            p = make_policy(rng, language(rng), easy=now)
-            yield pack(p, pick_cases(p, rng, CASES_A_PACK), rng)
+            p = make_policy(rng, language(rng), easy=now, contrary=rng.random() < CONTRARY)
+            yield pack(p, pick_cases(p, rng, CASES_A_PACK, clashes=rng.choice([0, 1])), rng)
 
 
 def contract_json(p):
     k = p.contract
     if k["output"] == "severity":
-        return "label", {"SP0": "safe", "SP2": "violates", "SP3": "violates", "SP4": "violates"}
+        return "label", {p.scale.get(k, k): "safe" if k == "SP0" else "violates" for k in ("SP0", "SP2", "SP3", "SP4")}
     if k["output"] == "label":
         return "label", {k["violates"]: "violates", k["safe"]: "safe"}
     return k["output"], {"1": "violates", "0": "safe"}
 
 
-def row(name, p, case, **more):
+def row(name, p, case, effort="low", **more):
     final, label, rules = answer(p, case)
     contract, labels = contract_json(p)
-    return {"id": name, "policy": p.text, "contract": contract, "labels": labels, "effort": "low", "content": case.text,
-            "expected": verdict(p, case), "label": label, "rules": rules, "final": final, "trace": trace(p, case, "low"), **more}
+    return {"id": name, "policy": p.text, "contract": contract, "labels": labels, "effort": effort, "content": case.text,
+            "expected": verdict(p, case), "label": label, "rules": rules, "final": final, "trace": trace(p, case, effort), **more}
 
 
 def heldout(seed=90210, policies=50, n=10):
@@ -139,16 +164,23 @@ def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("what", choices=["sample", "eval"])
     ap.add_argument("--seed", type=int, default=1)
+    ap.add_argument("--world", choices=["core", "wide"], default="core", help="the shipped weights know the core world alone")
     ap.add_argument("--out", type=Path, default=Path("fixtures/pebble-eval"))
     a = ap.parse_args()
     if a.what == "sample":
-        item = next(training_packs(a.seed))
+        item = next(training_packs(a.seed, world=a.world))
         print(item["policy"], "\n")
         for text, reason, final in item["cases"]:
             print(f"{text}\n  {reason}\n  {final}\n")
         return
     a.out.mkdir(parents=True, exist_ok=True)
-    for name, rows in (("heldout", heldout()), ("counterfactual", counterfactual()), ("labels", labels())):
+    files = {"heldout": heldout, "counterfactual": counterfactual, "labels": labels}
+    if a.world == "wide":
+        import wide
+
+        files = wide.FILES
+    for name, make in files.items():
+        rows = make()
         lines = [json.dumps(r, ensure_ascii=False) for r in rows]
         (a.out / f"{name}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
         print(name, len(rows), "rows,", sum(r["expected"] == "violates" for r in rows), "violate")

@@ -300,8 +300,9 @@ class Pebble(nn.Module):
         return self.norm(x), balance
 
     @torch.no_grad()
-    def greedy(self, prompts, stop, limit=260):
-        """Greedy replies for a list of prompts, with a KV cache. Plain masks, no shared prefix."""
+    def greedy(self, prompts, stop, limit=260, states=False):
+        """Greedy replies for a list of prompts, with a KV cache. Plain masks, no shared prefix. With
+        `states`, also the hidden states [reply, hidden] that each reply's tokens were read from."""
         c, n = self.cfg, len(prompts)
         quantised = [layer.quantised() for layer in self.layers]
         lengths = torch.tensor([len(p) for p in prompts])
@@ -334,8 +335,9 @@ class Pebble(nn.Module):
             tokens[i, : len(p)] = torch.tensor(p)
             positions[i, : len(p)] = torch.arange(len(p))
         h = run(tokens, positions)[torch.arange(n), lengths - 1]
-        replies, done = [[] for _ in prompts], torch.zeros(n, dtype=torch.bool)
+        replies, done, kept = [[] for _ in prompts], torch.zeros(n, dtype=torch.bool), []
         for step in range(limit):
+            kept += [h] if states else []
             token = self.lm_head(h).argmax(-1)
             for i in range(n):
                 if not done[i]:
@@ -344,4 +346,6 @@ class Pebble(nn.Module):
             if done.all():
                 break
             h = run(token[:, None], (lengths + step)[:, None])[:, 0]
+        if states:
+            return replies, [torch.stack([k[i] for k in kept[: len(r)]]) for i, r in enumerate(replies)]
         return replies

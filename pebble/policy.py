@@ -4,10 +4,12 @@ Makes a policy, renders it, and edits one clause of it. Judges nothing.
 """
 
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import paraphrases
+import wide_words
 import world as W
+from speech import PRECEDENCE, SPEECH
 from wording import Voice, plain
 
 
@@ -19,6 +21,7 @@ class Clause:
     acts: tuple
     condition: tuple = ()  # ("unless" | "only", flag)
     text: str = ""
+    word: str = ""  # a made-up name of its topics, which the policy defines
 
     @property
     def violates(self):
@@ -36,58 +39,63 @@ class Policy:
     held: bool = False
     subject: str = ""
     text: str = ""
+    world: object = W.CORE
+    scale: dict = field(default_factory=dict)  # SP0 -> the policy's own name of the level
+    parts: tuple = ()  # the policies of a prompt that holds two of them
 
 
 def topic_name(topic, lang):
     return W.GROUPS[topic[1:]][lang][0] if topic[0] == "@" else W.TOPICS[topic][lang][0]
 
 
-def canonical(clause, lang, shown=()):
+def canonical(clause, lang, shown=(), explain=True):
     """What the trace copies before it compares: `sale or promotion of tobacco`. Acts and
-    topics that are `shown` carry a mark: `sale* or promotion of tobacco*`."""
-    mark = lambda key: "*" if key in shown else ""
-    either = " or " if lang == "en" else "或"
-    acts = either.join(W.ACTS[a][lang] + mark(a) for a in clause.acts)
-    topics = either.join(topic_name(t, lang) + mark(t) for t in clause.topics)
+    topics that are `shown` carry a mark: `sale* or promotion of tobacco*`. A word that the policy's
+    definitions explain stands before what it means: `sale* of Brask = tobacco* or vaping`,
+    or alone without `explain`."""
+    say, mark = SPEECH[lang], lambda key: "*" if key in shown else ""
+    acts = say.either.join(W.ACTS[a][lang] + mark(a) for a in clause.acts)
+    topics = say.either.join(topic_name(t, lang) + mark(t) for t in clause.topics)
     if not topics:
         return acts
-    return f"{acts} of {topics}" if lang == "en" else f"{topics}的{acts}"
+    return say.of.format(acts=acts, topics=topics if not clause.word else f"{clause.word} = {topics}" if explain else clause.word)
 
 
 def topic_phrase(topics, v):
     """How a policy names these topics."""
     if topics in W.PAIRS and v.rng.random() < 0.7:
         return v.rng.choice(W.PAIRS[topics][v.lang])
-    names = [v.rng.choice(W.GROUPS[t[1:]][v.lang][1] if t[0] == "@" else W.TOPICS[t][v.lang][1]) for t in topics]
-    if v.lang == "zh":
-        return "、".join(names[:-1]) + ("或" if names[:-1] else "") + names[-1]
-    return ", ".join(names[:-1]) + (" or " if names[:-1] else "") + names[-1]
+    return SPEECH[v.lang].names([v.rng.choice(W.GROUPS[t[1:]][v.lang][1] if t[0] == "@" else W.TOPICS[t][v.lang][1]) for t in topics])
 
 
 def condition_text(c, v):
     kind, flag = c.condition
     cond = v.rng.choice(W.CONDITION[v.lang][kind][:3]).format(f=v.rng.choice(W.FLAGS[flag][v.lang][1]))
-    return (v.rng.choice([", ", " "]) if v.lang == "en" else "") + cond
+    before = SPEECH[v.lang].before_condition
+    return (v.rng.choice(before) if len(before) > 1 else before[0]) + cond
 
 
 def word_clause(c, v, plainly=0.06):
     """The sentence of a clause, in one of many wordings; `plainly` is the share in canonical words."""
-    rng, en = v.rng, v.lang == "en"
+    rng, say = v.rng, SPEECH[v.lang]
     if rng.random() < plainly:
-        text = canonical(c, v.lang)
-        text = text[0].upper() + text[1:] if plainly < 0.1 else text
+        text = canonical(c, v.lang, explain=False)
+        text = capital(text) if plainly < 0.1 else text
         return text + condition_text(c, v) if c.condition else text
     if len(c.acts) == 1 and c.topics:
-        text = v.say(rng.choice(W.ACTS[c.acts[0]]["clause"][v.lang]), x=topic_phrase(c.topics, v))
+        text = v.say(rng.choice(W.ACTS[c.acts[0]]["clause"][v.lang]), x=c.word or topic_phrase(c.topics, v))
     else:
         nps = [rng.choice(W.ACTS[a]["np"][v.lang]) for a in c.acts]
-        text = (", ".join(nps[:-1]) + (rng.choice([" and ", " or ", ", "]) if nps[:-1] else "") + nps[-1]) if en else "、".join(nps[:-1]) + (rng.choice(["和", "、", "与"]) if nps[:-1] else "") + nps[-1]
+        text = say.ends[0].join(nps[:-1]) + (rng.choice(say.ends[1]) if nps[:-1] else "") + nps[-1]
         if c.topics:
-            text = text + rng.choice([" about ", " of ", " on "]) + topic_phrase(c.topics, v) if en else rng.choice(["关于", "涉及"]) + topic_phrase(c.topics, v) + "的" + text
+            text = rng.choice(say.about).format(np=text, x=c.word or topic_phrase(c.topics, v))
     if c.condition:
         text += condition_text(c, v)
-    text = " ".join(text.split()) if en else text
-    return text[0].upper() + text[1:] if en else text
+    return capital(" ".join(text.split()) if v.lang != "zh" else text)
+
+
+def capital(text):
+    return text[:1].upper() + text[1:]
 
 
 FREE = 11  # the style of ids that follow a made-up pattern
@@ -153,27 +161,23 @@ def random_topics(kind_topics, rng):
     return (rng.choice(kind_topics),)
 
 
-def random_condition(rng, p=0.28):
+def random_condition(rng, goods, p=0.28, world=W.CORE):
     if rng.random() >= p:
         return ()
-    return (rng.choice(["unless", "unless", "only"]), rng.choice(["contact", "contact", "contact", "minors", "minors", "repeated", "link", "urgent"]))
+    return (rng.choice(["unless", "unless", "only"]), rng.choice(world.about(world.conditions, goods)))
 
 
-GOODS_BAD = ["sale", "sale", "promotion", "promotion", "instructions", "evasion", "evasion", "buying"]
-GOODS_GOOD = ["history", "history", "news", "warning", "warning", "quitting", "quitting", "fiction", "story", "question", "joke", "debate", "refusal"]
-MESSAGE_GOOD = ["quoting", "quoting", "quoting", "fiction", "joke", "warning", "news", "story", "question", "debate", "refusal"]
-
-
-def make_clause(level, goods, topics, used, rng):
-    """One clause whose acts are mostly the natural ones for its side, but not always."""
+def make_clause(level, goods, topics, used, rng, world=W.CORE, contrary=False):
+    """One clause whose acts are mostly the natural ones for its side, but not always: seldom where
+    the policy is `contrary`."""
     bad = level not in ("safe", "SP0")
-    natural = rng.random() < (0.85 if goods else 0.92)
+    natural = rng.random() < (0.3 if contrary else 0.85 if goods else 0.92)
     if goods:
-        pool = (GOODS_BAD if bad else GOODS_GOOD) if natural else W.GOODS_ACTS
+        pool = world.fitting(world.goods_bad if bad else world.goods_good, topics[0]) if natural else world.acts(topics[0])
     elif bad and natural:
         pool = ["direct"]
     else:
-        pool = MESSAGE_GOOD if not bad and natural else W.MESSAGE_ACTS
+        pool = world.message_good if not bad and natural else world.acts(topics[0])
     n = 1 if bad else rng.choice([1, 1, 1, 2, 2, 3])
     for _ in range(20):
         acts = []
@@ -193,7 +197,7 @@ def make_clause(level, goods, topics, used, rng):
         key = {(a, x) for a in acts for x in (t or ("any",))}
         if not key & used:
             used |= key
-            return Clause("", level, t, tuple(acts), random_condition(rng))
+            return Clause("", level, t, tuple(acts), random_condition(rng, goods, world=world))
     return None
 
 
@@ -213,8 +217,8 @@ def choose_topics(rng):
 def made_up_labels(lang, rng):
     """Two labels that world.py does not list; the first stands for a violation."""
     if rng.random() < 0.25:
-        return rng.choice(paraphrases.LABELS[lang])
-    parts = paraphrases.SYLLABLES[lang].split("|")
+        return rng.choice(paraphrases.LABELS.get(lang) or W.LABELS[lang])
+    parts = (paraphrases.SYLLABLES.get(lang) or wide_words.SYLLABLES[lang]).split("|")
     while True:
         pair = tuple("".join(rng.sample(parts, rng.choice([2, 2, 3]))) for _ in range(2))
         if pair[0] != pair[1] and not any(set(pair) & set(held) for held in W.LABELS["held"][lang]):
@@ -237,7 +241,7 @@ SIZES = [3, 3, 3, 4, 4, 4, 5, 5, 6, 7, 8, 10]
 SHORT = [3, 3, 3, 4, 4, 5]  # to begin with: few clauses, most of them in canonical words
 
 
-def make_policy(rng, lang=None, held=False, easy=False, labels=None):
+def make_policy(rng, lang=None, held=False, easy=False, labels=None, contrary=False):
     """A policy. `held`: with what the held-out evaluation has and training has not, labels aside;
     `labels`: "made up", or "held" for those that training never sees."""
     lang = lang or ("zh" if rng.random() < 0.27 else "en")
@@ -251,7 +255,7 @@ def make_policy(rng, lang=None, held=False, easy=False, labels=None):
         if safe not in levels or all(l == safe for l in levels):
             continue
         used = set()
-        clauses = [c for c in (make_clause(l, goods, topics, used, rng) for l in levels) if c]
+        clauses = [c for c in (make_clause(l, goods, topics, used, rng, contrary=contrary) for l in levels) if c]
         if len(clauses) >= 3 and len({c.violates for c in clauses}) == 2:
             break
     grouped = rng.random() < 0.8 or severity
@@ -278,16 +282,6 @@ def make_policy(rng, lang=None, held=False, easy=False, labels=None):
     p.text = render_policy(p, rng.getrandbits(32), grouped)
     p.grouped = grouped
     return p
-
-
-PRECEDENCE = {
-    "en": {"violates": ["Violations take precedence.", "If a violating and a safe rule both apply, the violating one wins.", "Violating rules win over safe ones.", "When both sides apply, treat it as a violation.", "Violating rules come first."],
-           "safe": ["Safe rules take precedence.", "If a violating and a safe rule both apply, the safe one wins.", "Exceptions win over violations.", "Safe rules are exceptions and win over violations.", "Safe exceptions win over violations.", "When both sides apply, treat it as safe.", "Safe exceptions win."],
-           "over": ["{a} over {b}.", "{a} wins over {b}.", "But {a} beats {b}.", "{a} takes precedence over {b}."]},
-    "zh": {"violates": ["违规条款优先。", "违规与允许的条款同时符合时，以违规为准。", "违规优先于例外。", "两者冲突时按违规处理。"],
-           "safe": ["例外优先。", "违规与允许的条款同时符合时，以允许为准。", "允许条款优先于违规条款。", "两者冲突时按允许处理。"],
-           "over": ["{a}优先于{b}。", "{a}高于{b}。", "但{a}优先于{b}。"]},
-}
 
 
 def instruction(p, v):
@@ -382,14 +376,23 @@ def members(topic):
 
 def about_goods(p):
     """Whether a policy is about goods and games, or about messages; never both."""
-    first = next(t for c in p.clauses for t in c.topics)
-    return W.TOPICS[members(first)[0]]["kind"] != "message"
+    return W.TOPICS[first_topic(p)]["kind"] != "message"
 
 
-def edit_policy(p, rng):
-    """One edit: a clause removed, flipped, re-aimed, a condition or the precedence changed. None if it fails."""
+def first_topic(p):
+    return members(next(t for c in p.clauses for t in c.topics))[0]
+
+
+EDITS = ["remove", "flip", "condition", "condition", "act", "topic", "precedence"]
+# Training sees precedence turned and rules change sides more often: what few verdicts turn on is else guessed.
+EDITS_TRAINED = EDITS + ["precedence", "over", "over", "flip", "move", "move"]
+
+
+def edit_policy(p, rng, kinds=EDITS):
+    """One edit: a clause removed, flipped, re-aimed, a condition, the precedence or a pair's order
+    changed. None if it fails."""
     v = Voice(rng, p.lang, False)
-    cs, kind = list(p.clauses), rng.choice(["remove", "flip", "condition", "condition", "act", "topic", "precedence"])
+    cs, kind = list(p.clauses), rng.choice(kinds)
     i = rng.randrange(len(cs))
     c = cs[i]
     q = replace(p, clauses=cs)
@@ -401,6 +404,17 @@ def edit_policy(p, rng):
     elif kind == "precedence":
         q.precedence = "safe" if p.precedence == "violates" else "violates"
         q.over = ()
+    elif kind == "move":  # to the other side's section
+        if p.contract["output"] == "severity" or not p.grouped or sum(k.level == c.level for k in cs) < 2:
+            return None
+        del cs[i]
+        other = "safe" if c.violates else "violates"
+        cs.insert(1 + max(n for n, k in enumerate(cs) if k.level == other), replace(c, level=other))
+        q.over = tuple(o for o in p.over if c.id not in o)
+    elif kind == "over":
+        q.over = edit_over(p, rng)
+        if q.over == p.over:
+            return None
     elif kind == "flip":
         if p.contract["output"] == "severity" or p.grouped:
             return None
@@ -408,7 +422,7 @@ def edit_policy(p, rng):
         q.over = ()
     else:
         if kind == "condition":
-            new = replace(c, condition=() if c.condition and rng.random() < 0.6 else random_condition(rng, 1))
+            new = replace(c, condition=() if c.condition and rng.random() < 0.6 else random_condition(rng, about_goods(p), 1, p.world))
             base = c.text
             if not c.condition and new.condition:
                 f = rng.choice(W.FLAGS[new.condition[1]][p.lang][1])
@@ -416,8 +430,7 @@ def edit_policy(p, rng):
                 cs[i] = new
                 return finish_edit(p, q)
         elif kind == "act":
-            goods = about_goods(p)
-            pool = [a for a in (W.GOODS_ACTS if goods else W.MESSAGE_ACTS) if a not in c.acts and (a != "direct" or c.topics)]
+            pool = [a for a in p.world.acts(first_topic(p)) if a not in c.acts and (a != "direct" or c.topics)]
             new = replace(c, acts=(rng.choice(pool),))
         else:
             if not c.topics or c.topics[0][0] == "@":
@@ -426,6 +439,16 @@ def edit_policy(p, rng):
             new = replace(c, topics=(rng.choice(kinds),)) if kinds else c
         cs[i] = replace(new, text=word_clause(new, v))
     return finish_edit(p, q)
+
+
+def edit_over(p, rng):
+    """The pairs of rules with an order of their own, one of them turned, dropped or added."""
+    if p.over and rng.random() < 0.7:
+        k = rng.randrange(len(p.over))
+        return p.over[:k] + ((p.over[k][::-1],) if rng.random() < 0.6 else ()) + p.over[k + 1:]
+    a, b = rng.choice([c for c in p.clauses if c.violates]), rng.choice([c for c in p.clauses if not c.violates])
+    pair = (a.id, b.id) if p.precedence == "safe" else (b.id, a.id)
+    return p.over if pair in p.over or pair[::-1] in p.over else p.over + (pair,)
 
 
 def finish_edit(p, q):

@@ -8,6 +8,7 @@ import json
 
 import world as W
 from policy import canonical
+from speech import SPEECH
 
 
 def meets(clause, case):
@@ -28,7 +29,11 @@ def applies(clause, case):
 
 
 def decide(p, case):
-    """(deciding clause or None, reason of precedence or None)."""
+    """(deciding clause or None, reason of precedence or None). Of two policies in one prompt, the
+    first that is violated decides."""
+    if p.parts:
+        found = [decide(q, case) for q in p.parts]
+        return next((f for f in found if f[0] and f[0].violates), next((f for f in found if f[0]), (None, None)))
     hit = [c for c in p.clauses if applies(c, case)]
     bad, good = [c for c in hit if c.violates], [c for c in hit if not c.violates]
     top = max(bad, key=lambda c: c.level if c.level.startswith("SP") else "") if bad else None
@@ -48,71 +53,86 @@ def verdict(p, case):
     return "violates" if c and c.violates else "safe"
 
 
+def clash(p, case):
+    """Whether clauses of both sides apply."""
+    return len({c.violates for c in p.clauses if applies(c, case)}) == 2
+
+
 def facts(p, case, quote):
     """What the text shows, in canonical names; with `quote`, the words that show it."""
-    en, groups = p.lang == "en", []
+    say, groups = SPEECH[p.lang], []
 
     def item(cue, name):
-        return (f"“{cue}” {name}" if en else f"“{cue}”{name}") if quote and cue else name
+        return say.quoted.format(cue=cue, name=name) if quote and cue else name
 
     for s, (topic, acts) in enumerate(case.statements):
         d = W.TOPICS[topic]
         name, group = d[p.lang][0], W.GROUPS[d["group"]][p.lang][0]
-        full = name if d["group"] == "other" else f"{name} ({group})" if en else f"{name}（{group}）"
+        full = name if d["group"] == "other" else say.inside.format(name=name, group=group)
         groups.append([item(case.cues[s], full)] + [item(case.cues.get((s, a)), W.ACTS[a][p.lang]) for a in acts])
     groups[-1] += [item(case.cues[f], W.FLAGS[f][p.lang][0]) for f in case.flags]
-    if en:
-        return "Shows " + "; ".join(", ".join(g) for g in groups) + "."
-    return "内容：" + "；".join("，".join(g) for g in groups) + "。"
+    return say.shows.format(facts=say.semicolon.join(say.comma.join(g) for g in groups))
+
+
+def level_name(p, c):
+    """How the trace calls a clause's level: that of the policy's scale, or its side."""
+    say = SPEECH[p.lang]
+    return p.scale.get(c.level, c.level) if c.level.startswith("SP") else {"violates": say.violates, "safe": say.safe}[c.level]
 
 
 def walk(p, c, case, why):
     """One clause: id, its condition copied in canonical words, and whether it applies."""
-    en = p.lang == "en"
+    say = SPEECH[p.lang]
     met, ok = meets(c, case), applies(c, case)
-    level = c.level if c.level.startswith("SP") else {"violates": "violates" if en else "违规", "safe": "safe" if en else "合规"}[c.level]
-    yes = f"applies, {level}" if en else f"符合，{level}"
-    no = "no" if en else "否"
+    yes, no = say.applies.format(level=level_name(p, c)), say.no
     if why and not met:
         on = any(not c.topics or t in c.topics or "@" + W.TOPICS[t]["group"] in c.topics for t, _ in case.statements)
-        no += (", another act" if on else ", another topic") if en else ("，行为不同" if on else "，主题不同")
+        no += say.other_act if on else say.other_topic
     shown = {a for _, acts in case.statements for a in acts}
     for topic, _ in case.statements:
         shown |= {topic, "@" + W.TOPICS[topic]["group"]}
     head = f"{c.id} {canonical(c, p.lang, shown)}"
     if c.condition:
         kind, flag = c.condition
-        name = W.FLAGS[flag][p.lang][0]
-        head += (f", unless {name}" if kind == "unless" else f", only if {name}") if en else (f"，除非{name}" if kind == "unless" else f"，仅当{name}")
+        head += (say.unless if kind == "unless" else say.only).format(name=W.FLAGS[flag][p.lang][0])
         if met:
-            state = ("given" if flag in case.flags else "absent") if en else ("有" if flag in case.flags else "无")
-            return f"{head}: {state}, so {yes if ok else 'no'}." if en else f"{head}：{state}，{yes if ok else '否'}。"
-    return f"{head}: {yes if ok else no}." if en else f"{head}：{yes if ok else no}。"
+            return say.state.format(head=head, state=say.given if flag in case.flags else say.absent, says=yes if ok else no)
+    return head + say.colon + (yes if ok else no) + say.stop
+
+
+def precedence(p, case):
+    """What the policy says of rules that collide, written down whether or not any do: which side
+    comes first, then each pair of rules it names and whether both of them apply."""
+    say = SPEECH[p.lang]
+    hit = {c.id for c in p.clauses if applies(c, case)}
+    return [say.first[p.precedence]] + [say.over.format(a=a, b=b, says=say.both if {a, b} <= hit else say.no) for a, b in p.over]
 
 
 def trace(p, case, effort):
-    en = p.lang == "en"
-    steps = [facts(p, case, effort == "high")] + [walk(p, c, case, effort != "low") for c in p.clauses]
+    say = SPEECH[p.lang]
+    steps = [facts(p, case, effort == "high")]
     if effort == "high":
-        steps.insert(0, f"The policy has {len(p.clauses)} clauses." if en else f"政策共{len(p.clauses)}条。")
-    c, why = decide(p, case)
-    if isinstance(why, tuple):
-        steps.append(f"Precedence: {why[0]} over {why[1]}." if en else f"优先级：{why[0]}优先于{why[1]}。")
-    elif why == "level":
-        steps.append(f"Highest level: {c.level}." if en else f"最高级别：{c.level}。")
-    elif why:
-        first = {"violates": "violations first" if en else "违规优先", "safe": "safe first" if en else "例外优先"}[why]
-        steps.append(f"Precedence: {first}." if en else f"优先级：{first}。")
-    if c:
-        level = c.level if c.level.startswith("SP") else {"violates": "violates" if en else "违规", "safe": "safe" if en else "合规"}[c.level]
-        steps.append(f"{c.id} decides: {level}." if en else f"由{c.id}决定：{level}。")
-    else:
-        steps.append("No clause applies: safe." if en else "没有条款符合：合规。")
+        steps.insert(0, say.count.format(n=len(p.clauses)))
+    for q in p.parts or [p]:
+        steps += ([say.part.format(title=q.title)] if p.parts else []) + reasons(q, case, effort)
+    if p.parts:
+        c, _ = decide(p, case)
+        steps.append(say.together.format(id=c.id, level=level_name(p, c)) if c else say.together_safe)
     return "\n".join(steps)
 
 
+def reasons(p, case, effort):
+    """The walk through one policy's clauses, what its precedence says, and what decides."""
+    say = SPEECH[p.lang]
+    steps = [walk(p, c, case, effort != "low") for c in p.clauses] + precedence(p, case)
+    c, why = decide(p, case)
+    if why == "level":
+        steps.append(say.highest.format(level=level_name(p, c)))
+    return steps + [say.decides.format(id=c.id, level=level_name(p, c)) if c else say.none]
+
+
 def answer(p, case):
-    """(final message, label, rules)."""
+    """(final message, label, rules). Unnumbered rules are never cited: they have no id."""
     c, _ = decide(p, case)
     k, bad = p.contract, bool(c and c.violates)
     rules = [c.id] if c else []
@@ -122,6 +142,8 @@ def answer(p, case):
         out = {"violation": int(bad), "policy_category": c.id if c else None}
         if k["rule_ids"]:
             out["rule_ids"] = rules
+        if k.get("rationale"):
+            out["rationale"] = canonical(c, p.lang, explain=False) if c else SPEECH[p.lang].none
         return json.dumps(out, ensure_ascii=False), "1" if bad else "0", rules
-    label = (c.level if c else "SP0") if k["output"] == "severity" else k["violates"] if bad else k["safe"]
+    label = p.scale.get(c.level if c else "SP0", c.level if c else "SP0") if k["output"] == "severity" else k["violates"] if bad else k["safe"]
     return label + (f" {c.id}" if k["rule"] and c else ""), label, rules

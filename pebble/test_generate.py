@@ -50,9 +50,10 @@ class World(unittest.TestCase):
             return {plain(v.say(v.rng.choice(templates), x="X", m="M")).lower().strip(" .!。！") for _ in range(n)} if templates else set()
 
         entries = [(name, act, paraphrases.ACTS.get(name, {})) for name, act in W.ACTS.items()]
-        entries += [(name, flag, {"post": paraphrases.FLAGS[name]}) for name, flag in W.FLAGS.items()]
+        entries += [(name, flag, {"post": paraphrases.FLAGS.get(name, {})}) for name, flag in W.FLAGS.items()]
         for name, entry, more in entries:
-            for lang, held in entry.get("held", {}).items():
+            for lang in W.CORE.langs:
+                held = entry.get("held", {}).get(lang, [])
                 used = [t for key in ("post", "message") for t in entry.get(key, {}).get(lang, []) + more.get(key, {}).get(lang, [])]
                 self.assertFalse(said(held, lang) & said(used, lang, 4000), name)
         for lang in ("en", "zh"):

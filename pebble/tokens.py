@@ -5,11 +5,13 @@ end of the vocabulary. Text between two control tokens is encoded by itself, so
 neither a policy nor a case can become a control token or leak into a neighbour.
 """
 
+import re
 from itertools import islice
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from generate import SYSTEM, training_packs
+from speech import SPEECH
 
 SPECIAL = ["<|startoftext|>", "<|endoftext|>", "<|return|>", "<|constrain|>", "<|channel|>", "<|start|>", "<|end|>", "<|message|>", "<|call|>"]
 # Words with their space, digits one by one, single marks; 的 and 或 stand alone so
@@ -20,25 +22,38 @@ GLUE = ["You are ChatGPT, a large language model trained by OpenAI\\.", "Knowled
         ": no\\.", ": applies, (?:violates|safe)\\.", ": applies,", ", unless", ", only if", ": given, so", ": absent, so", ", so", " applies, (?:violates|safe)\\.", " decides: (?:violates|safe)\\.", " decides:",
         "\nNo clause applies: safe\\.", "\nPrecedence: (?:violations|safe) first\\.", "\nPrecedence:", " (?:price or contact|personal story|direct use|bulk promotion|private data|fee scams|fake engagement|pyramid schemes|unwanted contact|fake documents|wildlife products)",
         "：否。", "：符合，[违合]规。", "：符合，", "，除非", "，仅当", "：[有无]，(?:否。|符合，[违合]规。)", "决定：[违合]规。", "决定：", "\n优先级：(?:违规|例外)优先。", "\n优先级：", "\n没有条款符合：合规。", "价格或联系方式"]
+
+
+def glue(lang):
+    """The same for a language of the wide world, made from its sentences."""
+    say, opening = SPEECH[lang], lambda sentence: sentence.split("{")[0]
+    said = [say.colon + say.no + say.stop, *(say.colon + say.applies.format(level=level) + say.stop for level in (say.violates, say.safe)), say.colon + opening(say.applies), say.colon + say.both + say.stop,
+            opening(say.unless), opening(say.only), *(say.state.format(head="", state=state, says="{").split("{")[0] for state in (say.given, say.absent)),
+            "\n" + say.none, *("\n" + first for first in say.first.values()), "\n" + opening(say.over), opening(say.shows), opening(say.decides)]
+    return [re.escape(s.rstrip()) for s in sorted(said, key=len, reverse=True)]
+
+
 # A clause id and a label in capitals fall into the same tokens wherever they stand: the space
 # before them is apart.
 ID = r" (?=[A-Z]{1,2}-?\d|\d+\.\d|\d+[a-z]\b|§|[A-Z]{2,}\b)"
-SPLIT = "|".join(GLUE + [ID]) + r"|[的或由]| ?[^\s\p{N}\p{P}\p{S}的或由]+| ?\p{N}| ?[\p{P}\p{S}]|\s+"
+REST = r"|[的或由]| ?[^\s\p{N}\p{P}\p{S}的或由]+| ?\p{N}| ?[\p{P}\p{S}]|\s+"
 
 
-def pieces():
+def pieces(world="core"):
     """What a text is cut into before its bytes are merged."""
-    return pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(SPLIT), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    more = glue("es") + glue("ar") if world == "wide" else []
+    split = "|".join(GLUE + more + [ID]) + REST
+    return pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(split), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
 
 
-def train_tokenizer(vocab_size, packs=3500, seed=7):
+def train_tokenizer(vocab_size, packs=3500, seed=7, world="core"):
     tok = Tokenizer(models.BPE())
-    tok.pre_tokenizer = pieces()
+    tok.pre_tokenizer = pieces(world)
     tok.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(vocab_size=vocab_size - len(SPECIAL), initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), min_frequency=3, show_progress=False)
 
     def texts():
-        for p in islice(training_packs(seed), packs):
+        for p in islice(training_packs(seed, world=world), packs):
             yield p["policy"]
             for text, reason, final in p["cases"]:
                 yield text

@@ -11,6 +11,7 @@ import argparse
 import multiprocessing as mp
 import random
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -21,7 +22,7 @@ import generate as G
 from export import load_published
 from drill import Drill
 from model import Config, Pebble
-from policy import make_policy
+from speech import SPEECH
 from tokens import Harmony, train_tokenizer
 
 
@@ -40,7 +41,11 @@ def know(harmony):
     global LINE, JUDGES, FINAL
     FINAL = harmony.final
     LINE = harmony.text("\n")[0]
-    said = [": no.", ": applies, violates.", ": applies, safe.", ": applies,", ": given, so", ": absent, so", "：否。", "：符合，违规。", "：符合，合规。", "：符合，"]
+    said = [": no.", ": applies, violates.", ": applies, safe.", ": applies,", ": given, so", ": absent, so", "：否。", "：符合，违规。", "：符合，合规。", "：符合，",
+            "\nPrecedence: violations first.", "\nPrecedence: safe first.", ": both apply.", "\n优先级：违规优先。", "\n优先级：例外优先。", "：均符合。"]
+    for say in (SPEECH["es"], SPEECH["ar"]):
+        said += [say.colon + say.no + say.stop, *(say.colon + say.applies.format(level=level) + say.stop for level in (say.violates, say.safe)), say.colon + say.both + say.stop, *("\n" + first for first in say.first.values())]
+        said += [say.state.format(head="", state=state, says="").rstrip(" .") for state in (say.given, say.absent)]
     JUDGES = frozenset(t for s in said for t in harmony.text(s) if len(harmony.text(s)) == 1)
 
 
@@ -97,19 +102,20 @@ def to_device(batch, device):
     return {k: [(o.to(device), w.to(device)) for o, w in v] if k == "own" else v.to(device) for k, v in batch.items()}
 
 
-def produce(queue, tokenizer_path, seed, packs_a_step, progress):
+def produce(queue, tokenizer_path, seed, packs_a_step, progress, world):
     torch.set_num_threads(1)
     harmony = Harmony(Tokenizer.from_file(tokenizer_path))
     know(harmony)
-    stream = G.training_packs(seed, easy=lambda: progress.value < EASY_UNTIL)
+    stream = G.training_packs(seed, easy=lambda: progress.value < EASY_UNTIL, world=world)
+    make = G.maker(world)
     drill, rng = Drill(harmony), random.Random(seed)
 
     def facts():
-        p = make_policy(rng, G.language(rng), easy=rng.random() < 0.5)
+        p = make(rng, G.language(rng, world), easy=rng.random() < 0.5)
         return encode(G.pack(p, G.pick_cases(p, rng, 12), rng, "low"), harmony, facts_only=True)
 
     def labelled():
-        p = make_policy(rng, G.language(rng), easy=True, labels="made up")
+        p = make(rng, G.language(rng, world), easy=True, labels="made up")
         return encode(G.pack(p, G.pick_cases(p, rng, 5), rng, "low"), harmony)
 
     def whole():
@@ -140,22 +146,27 @@ def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--work", type=Path, required=True, help="folder for the tokenizer, checkpoints and the log")
     ap.add_argument("--minutes", type=float, default=70)
+    ap.add_argument("--world", choices=["core", "wide"], default="core")
+    ap.add_argument("--size", nargs="*", default=[], metavar="FIELD=N", help="sizes of model.Config other than its defaults: vocab_size=8192 hidden_size=192")
     ap.add_argument("--packs", type=int, default=8, help="packs a step")
     ap.add_argument("--seed", type=int, default=1)
+    ap.add_argument("--producers", type=int, default=1, help="processes that make packs; one makes some 100,000 tokens a second, a GPU wants more")
     ap.add_argument("--rate", type=float, default=2e-3)
     ap.add_argument("--decay-from", type=float, default=0.4, help="share of the minutes after which the rate falls")
     ap.add_argument("--checkpoint-minutes", type=float, default=5)
     ap.add_argument("--start", type=Path, help="a published folder whose weights to begin with, where there is no checkpoint")
+    ap.add_argument("--begin", type=float, default=0, help="minutes that the weights of --start have behind them: where the schedule goes on")
     ap.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     a = ap.parse_args()
     a.work.mkdir(parents=True, exist_ok=True)
+    cfg = Config(**{field: int(n) for field, n in (s.split("=") for s in a.size)})
     torch.manual_seed(a.seed)
     tok_path, ckpt_path = a.work / "tokenizer.json", a.work / "checkpoint.pt"
     if not tok_path.exists():
-        train_tokenizer(Config.vocab_size).save(str(tok_path))
+        train_tokenizer(cfg.vocab_size, world=a.world).save(str(tok_path))
     harmony = Harmony(Tokenizer.from_file(str(tok_path)))
     know(harmony)
-    model = Pebble(Config()).to(a.device)
+    model = Pebble(cfg).to(a.device)
     adam = torch.optim.AdamW(model.parameters(), lr=a.rate, betas=(0.9, 0.98), weight_decay=0.01, foreach=True)
     state = {"seconds": 0.0, "step": 0, "tokens": 0, "targets": 0}
     if ckpt_path.exists():
@@ -165,13 +176,14 @@ def main():
         state = saved["state"]
     elif a.start:
         model.load_state_dict(load_published(a.start).to(a.device).state_dict())
+        state["seconds"] = a.begin * 60
     print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f}M parameters, vocabulary {harmony.tok.get_vocab_size()}, {state}", flush=True)
 
     def items(seed, held):
         rng = random.Random(seed)
         out = []
         for _ in range(24):
-            p = make_policy(rng, held=held)
+            p = G.maker(a.world)(rng, held=held)
             out.append(encode(G.pack(p, G.pick_cases(p, rng, 4, held), rng, "low"), harmony))
         return out
 
@@ -179,8 +191,9 @@ def main():
     checks = {"drill": [drill.item(rng) for _ in range(24)], "seen": items(50_001, False), "held": items(50_002, True)}
     share = mp.Value("d", state["seconds"] / (a.minutes * 60))
     queue = mp.Queue(maxsize=24)
-    worker = mp.Process(target=produce, args=(queue, str(tok_path), a.seed * 1000 + state["step"], a.packs, share), daemon=True)
-    worker.start()
+    workers = [mp.Process(target=produce, args=(queue, str(tok_path), a.seed * 1000 + state["step"] + 10_000_000 * k, a.packs, share, a.world), daemon=True) for k in range(a.producers)]
+    for worker in workers:
+        worker.start()
     budget, begin, base, last = a.minutes * 60, time.time(), state["seconds"], time.time()
     recent, recent_tokens, recent_time = [], 0, time.time()
     while state["seconds"] < budget:
@@ -211,9 +224,10 @@ def main():
             model.quantise(True)
             figures = {k: exactness(model, v, a.device) for k, v in checks.items()}
             print("  whole replies " + ", ".join(f"{k} {e:.3f} (loss {l:.4f})" for k, (e, l) in figures.items()), flush=True)
-            torch.save({"model": model.state_dict(), "adam": adam.state_dict(), "state": state}, ckpt_path.with_suffix(".new"))
+            torch.save({"config": asdict(cfg), "model": model.state_dict(), "adam": adam.state_dict(), "state": state}, ckpt_path.with_suffix(".new"))
             ckpt_path.with_suffix(".new").replace(ckpt_path)
-    worker.terminate()
+    for worker in workers:
+        worker.terminate()
 
 
 if __name__ == "__main__":

@@ -4,8 +4,10 @@ Owns choosing; knows no policy and no case.
 """
 
 import re
+from functools import lru_cache
 
 import world as W
+from speech import SPEECH
 
 
 def expand(template, rng, slots):
@@ -23,25 +25,46 @@ def cue_of(marked, lang):
     m = re.search(r"<([^<>]*)>", marked)
     if not m:
         return None
-    cue = m.group(1).strip(" .,!?:;。，！？：；“”\"'")
-    return cue[:4] if lang == "zh" else " ".join(cue.split()[:2]).strip(" .,!?:;\"")
+    marks = " .,!?:;。，！？：；“”\"'«»¿¡،؛؟"
+    cue, n = m.group(1).strip(marks), SPEECH[lang].cue
+    return cue[:n] if lang == "zh" else " ".join(cue.split()[:n]).strip(marks)
 
 
 def plain(marked):
     return marked.replace("<", "").replace(">", "")
 
 
+@lru_cache
+def slot_words(lang):
+    return {k: v.split("|") for k, v in W.SLOTS[lang].items()}
+
+
+def forms(x):
+    """An Arabic phrase without and with its articles, and the latter behind لـ and بـ."""
+    the = x.replace("~", "ال")
+    behind = the[3:] if the.startswith("الل") else the[2:]
+    return {"x": x.replace("~", ""), "the": the, "lex": "لل" + behind if the.startswith("ال") else "ل" + the, "bex": "ب" + the}
+
+
+def bare(x):
+    """A topic's word as it stands alone."""
+    return x.replace("~", "")
+
+
 class Voice:
     """Chooses wordings in one language, from the training or the held-out lists."""
 
-    def __init__(self, rng, lang, held):
-        self.rng, self.lang, self.held = rng, lang, held
+    def __init__(self, rng, lang, held, world=W.CORE):
+        self.rng, self.lang, self.held, self.world = rng, lang, held, world
 
     def slots(self, **more):
-        return {k: self.rng.choice(v.split("|")) for k, v in W.SLOTS[self.lang].items()} | more
+        return {k: self.rng.choice(v) for k, v in slot_words(self.lang).items()} | more
 
     def say(self, template, **more):
-        return expand(template, self.rng, self.slots(**more))
+        if self.lang == "ar" and "x" in more:
+            more |= forms(more["x"])
+        said = expand(template, self.rng, self.slots(**more))
+        return re.sub(r"\b([Dd]e|[Aa]) el\b", lambda m: m.group(1)[:1] + ("el" if len(m.group(1)) > 1 else "l"), said) if self.lang == "es" else said
 
     def pick(self, entry, key="post", more=None):
         """One template of `entry`: a held-out one where this voice has them, else one of its list

@@ -4,7 +4,18 @@ Owns the vocabulary and nothing else; generate.py composes it. A template may
 hold nested alternatives `[a|b|]`, slots `{name}` and one cue `<...>`, the words
 a reviewer would quote. Lists named `held` never enter training: they are the
 held-out wordings of the evaluation. All wording is mild and abstract on purpose.
+
+`CORE` is the world in English and Chinese that is written here; `WIDE` adds the tables of
+spanish.py, arabic.py, topics_goods.py, topics_messages.py and wide_words.py.
 """
+
+from dataclasses import dataclass
+
+import arabic
+import spanish
+import topics_goods
+import topics_messages
+import wide_words
 
 SLOTS = {
     "en": {
@@ -374,11 +385,80 @@ ACTS = {
         message={"en": ["<[He|She|They|This user] [keeps sending|sent|wrote|commented|posted]>: \"{m}\". <[Please take action|Please [ban|block] them|Can a moderator help|I report this]>", "<[Forwarding|Sharing] this [so that you can [act|remove it]|to report it|for the moderators]>: \"{m}\"", "<[I want to report|Reporting|Please remove|Please ban|Flagging|Moderators, please look at]> [this message|this user|this post]: \"{m}\"", "[{name}|A user|Someone|This account] [wrote|posted|sent me] \"{m}\". <[Please [remove|review|delete|act]|Can you remove it|I am reporting it|This should be removed]>", "<[Report|Complaint]>: [the text|the comment|the mail] [reads|said] \"{m}\"[, please check|, it breaks the rules|]", "\"{m}\" - <[this is what [they|he|she] sent|screenshot of what I got]>, [please|kindly] [act|help|take it down]"], "zh": ["<[举报|投诉|请删除]>这条[消息|评论]：“{m}”", "[{name}|有用户]发了“{m}”，<[请处理|请删除|我要举报]>", "“{m}”<这是他发的原话>，[请管理员处理|]"]},
         held={"en": ["<Reporting [a comment|a letter]>: \"{m}\"[, please act|]", "[He|She] wrote \"{m}\", <please [review|remove] it>"], "zh": ["<举报>：“{m}”"]}),
 }
-GOODS_ACTS = [a for a, d in ACTS.items() if d.get("goods")]
-MESSAGE_ACTS = [a for a, d in ACTS.items() if "message" in d]
-
 LABELS = {
     "en": [("VIOLATES", "SAFE"), ("UNSAFE", "SAFE"), ("BLOCK", "ALLOW"), ("REMOVE", "KEEP"), ("INVALID", "VALID"), ("FLAG", "PASS"), ("YES", "NO"), ("VIOLATION", "OK")],
     "zh": [("违规", "合规"), ("禁止", "允许"), ("删除", "保留"), ("不通过", "通过"), ("VIOLATES", "SAFE")],
     "held": {"en": [("REJECT", "ACCEPT")], "zh": [("拒绝", "接受")]},
 }
+
+
+@dataclass(frozen=True)
+class World:
+    """What a stream of policies and cases is drawn from."""
+
+    name: str
+    langs: tuple
+    topics: tuple
+    flags: tuple
+    conditions: tuple  # the flags of conditions, each as often as it should be drawn
+    goods_bad: tuple  # the natural acts of clauses about goods, by side
+    goods_good: tuple
+    message_good: tuple
+    act_names: tuple
+    habits: frozenset  # groups of what one can quit
+    goods_flags: frozenset = frozenset()  # flags of goods alone, and of messages alone
+    message_flags: frozenset = frozenset()
+
+    def fitting(self, acts, topic):
+        """Of these acts, those that make sense of a topic."""
+        return [a for a in acts if a != "quitting" or TOPICS[topic]["group"] in self.habits]
+
+    def about(self, flags, goods):
+        """Of these flags, those that texts about goods, or messages, can show."""
+        return [f for f in flags if f not in (self.message_flags if goods else self.goods_flags)]
+
+    def acts(self, topic):
+        """All acts that texts about a topic can show."""
+        want = "message" if TOPICS[topic]["kind"] == "message" else "goods"
+        return self.fitting([a for a in self.act_names if want in ACTS[a]], topic)
+
+
+CORE = World(
+    "core", ("en", "zh"), tuple(TOPICS), tuple(FLAGS), ("contact", "contact", "contact", "minors", "minors", "repeated", "link", "urgent"),
+    ("sale", "sale", "promotion", "promotion", "instructions", "evasion", "evasion", "buying"),
+    ("history", "history", "news", "warning", "warning", "quitting", "quitting", "fiction", "story", "question", "joke", "debate", "refusal"),
+    ("quoting", "quoting", "quoting", "fiction", "joke", "warning", "news", "story", "question", "debate", "refusal"),
+    tuple(ACTS), frozenset(GROUPS),
+)
+
+
+def _widen():
+    """Spanish and Arabic for all of the above, and the topics, acts and flags of the wide world."""
+    for lang, t in (("es", spanish), ("ar", arabic)):
+        SLOTS[lang], FILLER[lang], FILLER["held"][lang], CONDITION[lang] = t.SLOTS, t.FILLER, t.HELD_FILLER, t.CONDITION
+        LABELS[lang], LABELS["held"][lang] = t.LABELS, t.HELD_LABELS
+        for table, words in ((GROUPS, t.GROUPS), (PAIRS, t.PAIRS), (TOPICS, t.TOPICS)):
+            for key, said in words.items():
+                table[key][lang] = said
+        for key, (name, policy, post, held) in t.FLAGS.items():
+            FLAGS[key][lang], FLAGS[key]["post"][lang], FLAGS[key]["held"][lang] = (name, policy), post, held
+        for key, act in t.ACTS.items():
+            ACTS[key][lang] = act["name"]
+            for kind in ("clause", "np", "post", "game", "message", "held"):
+                if act[kind]:
+                    ACTS[key].setdefault(kind, {})[lang] = act[kind]
+    for act, frames in wide_words.HELD_MESSAGE.items():
+        ACTS[act]["held_message"] = frames
+    for more in (topics_goods, topics_messages):
+        GROUPS.update(more.GROUPS)
+        TOPICS.update(more.TOPICS)
+    ACTS["denial"] = wide_words.DENIAL
+    FLAGS.update(wide_words.FLAGS)
+
+
+_widen()
+WIDE = World(
+    "wide", wide_words.LANGS, tuple(TOPICS), tuple(FLAGS), CORE.conditions + ("quantity", "official", "staff", "earnest"),
+    CORE.goods_bad, CORE.goods_good + ("denial", "denial"), CORE.message_good + ("denial",), tuple(ACTS), frozenset({"restricted", "gambling", "wellness", "stakes"}),
+    frozenset({"quantity"}), frozenset({"official", "staff", "earnest"}),
+)

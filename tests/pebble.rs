@@ -1,5 +1,8 @@
 //! Pebble's bars, through the engine and the vocabulary that the studio uses: verdicts on
 //! the sample suites and on held-out generated cases, and pairs in which one clause differs.
+//!
+//! For whoever trains it: `TOUCHSTONE_PEBBLE` names another folder of weights, and
+//! `PEBBLE_REPLIES` a file to which every reply is added as a line of JSON.
 
 use acceptance::root;
 use domain::case::{Case, CaseKind, Content};
@@ -9,7 +12,8 @@ use domain::verdict::{self, Expected, Verdict};
 use engine::{Alternatives, Cancel, Effort, Engine, Event, Prefix, Request, Sampling};
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 /// The bars of the first version, where the shipped weights meet them.
@@ -23,7 +27,9 @@ const LABELS_MIN: f64 = 0.55;
 const TOKENS_MAX: u32 = 1024;
 
 static PEBBLE: LazyLock<Engine> = LazyLock::new(|| {
-    Engine::load(&root().join("fixtures/pebble")).expect("Pebble loads by the engine's own code")
+    let folder = std::env::var_os("TOUCHSTONE_PEBBLE");
+    let folder = folder.map_or_else(|| root().join("fixtures/pebble"), PathBuf::from);
+    Engine::load(&folder).expect("Pebble loads by the engine's own code")
 });
 
 /// One generated case: a policy of its own, a content, and the verdict it should get.
@@ -110,6 +116,7 @@ fn right(policy: &Policy, cases: &[Case]) -> Vec<bool> {
         if let Event::Finished { index, reply } = event {
             let answer = reply.answer.unwrap_or_default();
             found[index] = agrees(&policy.output, &answer, cases[index].expected);
+            keep(&cases[index].id, found[index], &reply.analysis, &answer);
         }
     };
     let cancel = Cancel::default();
@@ -117,6 +124,17 @@ fn right(policy: &Policy, cases: &[Case]) -> Vec<bool> {
         .generate(&prefix, &requests, &cancel, &mut on_event)
         .expect("the prefix fits Pebble's context");
     found
+}
+
+/// Adds a reply to the file that `PEBBLE_REPLIES` names, if it does.
+fn keep(case: &str, right: bool, trace: &str, answer: &str) {
+    let Some(path) = std::env::var_os("PEBBLE_REPLIES") else {
+        return;
+    };
+    let line = serde_json::json!({"id": case, "right": right, "trace": trace, "answer": answer});
+    let file = fs::OpenOptions::new().create(true).append(true).open(path);
+    let mut file = file.expect("PEBBLE_REPLIES names a file that can be written");
+    writeln!(file, "{line}").expect("a line can be added to PEBBLE_REPLIES");
 }
 
 fn agrees(contract: &OutputContract, answer: &str, expected: Option<Expected>) -> bool {

@@ -2,6 +2,8 @@
 //! `studio::view` types, every error is a `Failure`.
 
 mod bundles;
+mod files;
+mod insight;
 mod models;
 mod screens;
 mod servers;
@@ -16,7 +18,6 @@ use studio::view::{
 };
 use tauri::ipc::{Channel, Invoke};
 use tauri::{AppHandle, Runtime, State};
-use tauri_plugin_dialog::{DialogExt, FilePath};
 
 type Reply<T> = Result<T, Failure>;
 
@@ -48,9 +49,10 @@ pub fn handler<R: Runtime>() -> impl Fn(Invoke<R>) -> bool + Send + Sync + 'stat
         bundles::verify_bundle,
         bundles::import_bundle,
         watch,
-        pick_folder,
-        pick_file,
-        pick_target,
+        files::pick_folder,
+        files::pick_file,
+        files::pick_target,
+        files::drops,
         servers::add_server,
         servers::remove_server,
         servers::server_models,
@@ -59,6 +61,12 @@ pub fn handler<R: Runtime>() -> impl Fn(Invoke<R>) -> bool + Send + Sync + 'stat
         servers::decide_host,
         import_preview,
         import_suite,
+        insight::confirm,
+        insight::attribute,
+        insight::attribution,
+        insight::ablate,
+        insight::ablation,
+        insight::cancel_probes,
         screens::compare,
         screens::coverage,
         screens::statistics,
@@ -235,37 +243,6 @@ async fn sign_off(host: State<'_, Host>, request: SignOffRequest) -> Reply<Vec<S
 #[tauri::command]
 async fn watch(host: State<'_, Host>, on_event: Channel<WorkspaceEvent>) -> Reply<()> {
     host.watch(to_window(on_event)).await
-}
-
-/// A folder that the person picks; absent when they thought better of it.
-#[tauri::command]
-async fn pick_folder<R: Runtime>(app: AppHandle<R>) -> Reply<Option<String>> {
-    Ok(picked(|answer| app.dialog().file().pick_folder(answer)).await)
-}
-
-/// A file that is there.
-#[tauri::command]
-async fn pick_file<R: Runtime>(app: AppHandle<R>) -> Reply<Option<String>> {
-    Ok(picked(|answer| app.dialog().file().pick_file(answer)).await)
-}
-
-/// A file or folder to write, first proposed under `name`.
-#[tauri::command]
-async fn pick_target<R: Runtime>(app: AppHandle<R>, name: String) -> Reply<Option<String>> {
-    let ask = |answer| app.dialog().file().set_file_name(name).save_file(answer);
-    Ok(picked(ask).await)
-}
-
-type Answer = Box<dyn FnOnce(Option<FilePath>) + Send>;
-
-async fn picked(ask: impl FnOnce(Answer)) -> Option<String> {
-    let (answer, picked) = tokio::sync::oneshot::channel();
-    ask(Box::new(move |path| {
-        // The receiver is gone only when the window is.
-        let _ = answer.send(path);
-    }));
-    let path = picked.await.ok().flatten()?.into_path().ok()?;
-    Some(path.display().to_string())
 }
 
 #[tauri::command]

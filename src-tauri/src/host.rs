@@ -2,15 +2,18 @@
 //! workspace is picked. While it cannot be opened, each call says why, and tries again.
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use studio::view::{Code, Failure, WorkspaceEvent};
+use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
+use studio::view::{Code, Failure, FileDrop, WorkspaceEvent};
 use studio::{BadDatabase, Options, Studio, Watch};
 use tokio::sync::Mutex;
 
 type Listener = Arc<dyn Fn(WorkspaceEvent) + Send + Sync>;
 
+type DropListener = Arc<dyn Fn(FileDrop) + Send + Sync>;
+
 pub struct Host {
     state: Mutex<State>,
+    drops: SyncMutex<Option<DropListener>>,
 }
 
 struct State {
@@ -31,6 +34,7 @@ impl Host {
         };
         Host {
             state: Mutex::new(state),
+            drops: SyncMutex::default(),
         }
     }
 
@@ -85,6 +89,19 @@ impl Host {
         let mut state = self.state.lock().await;
         state.listener = Some(Arc::new(listener));
         state.listen()
+    }
+
+    /// From now on `listener` hears of files that are dragged over the window.
+    pub fn listen_to_drops(&self, listener: impl Fn(FileDrop) + Send + Sync + 'static) {
+        *self.drops.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(listener));
+    }
+
+    pub fn dropped(&self, event: FileDrop) {
+        let drops = self.drops.lock();
+        let listener = drops.unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(listener) = listener {
+            listener(event);
+        }
     }
 
     /// Stops what runs and closes the database in good order.

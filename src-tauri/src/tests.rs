@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod bundles;
+mod insight;
 mod screens;
 mod servers;
 
@@ -268,6 +269,7 @@ fn calls_without_effect_are_no_errors() {
     let page = page(|_| {});
     page.get("cancel", json!({}));
     page.get("watch", json!({ "onEvent": "__CHANNEL__:3" }));
+    page.get("drops", json!({ "onEvent": "__CHANNEL__:5" }));
     assert_eq!(page.get("runs", json!({ "policy": "tobacco" })), json!([]));
     let missing = json!({ "run": 999, "onEvent": "__CHANNEL__:4" });
     assert!(page.call("resume", missing).is_err());

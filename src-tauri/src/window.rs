@@ -1,12 +1,13 @@
 //! The one window: its size, its title, its colour before the first paint.
 
+use crate::host::Host;
 use crate::session::{self, Session};
 use std::path::PathBuf;
 use std::sync::Mutex;
-use studio::view::WorkspaceView;
+use studio::view::{FileDrop, WorkspaceView};
 use tauri::utils::config::Color;
 use tauri::{
-    AppHandle, LogicalSize, Manager, Runtime, Theme, WebviewUrl, WebviewWindow,
+    AppHandle, DragDropEvent, LogicalSize, Manager, Runtime, Theme, WebviewUrl, WebviewWindow,
     WebviewWindowBuilder, Window, WindowEvent,
 };
 
@@ -58,8 +59,13 @@ pub fn show_workspace<R: Runtime>(app: &AppHandle<R>, view: &WorkspaceView) {
     }
 }
 
-/// Remembers the size when the window closes.
+/// Tells of dropped files; remembers the size when the window closes.
 pub fn on_event<R: Runtime>(window: &Window<R>, event: &WindowEvent) {
+    if let WindowEvent::DragDrop(drag) = event
+        && let (Some(host), Some(drop)) = (window.try_state::<Host>(), file_drop(drag))
+    {
+        host.dropped(drop);
+    }
     if !matches!(event, WindowEvent::CloseRequested { .. }) {
         return;
     }
@@ -76,4 +82,49 @@ pub fn on_event<R: Runtime>(window: &Window<R>, event: &WindowEvent) {
             (session.width, session.height) = (size.width, size.height);
         }
     });
+}
+
+fn file_drop(event: &DragDropEvent) -> Option<FileDrop> {
+    match event {
+        DragDropEvent::Enter { paths, .. } => (!paths.is_empty()).then_some(FileDrop::Over),
+        DragDropEvent::Drop { paths, .. } => Some(FileDrop::Dropped {
+            files: paths
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect(),
+        }),
+        DragDropEvent::Leave => Some(FileDrop::Left),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{Arc, Mutex};
+    use tauri::PhysicalPosition;
+
+    #[test]
+    fn dropped_files_reach_whoever_listens() {
+        let host = Host::new(None);
+        host.dropped(FileDrop::Left);
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let into = heard.clone();
+        host.listen_to_drops(move |event| into.lock().expect("not poisoned").push(event));
+        let (position, paths) = (PhysicalPosition::new(0.0, 0.0), vec!["cases.csv".into()]);
+        let events = [
+            DragDropEvent::Enter {
+                paths: paths.clone(),
+                position,
+            },
+            DragDropEvent::Over { position },
+            DragDropEvent::Drop { paths, position },
+        ];
+        for event in events.iter().filter_map(file_drop) {
+            host.dropped(event);
+        }
+        let files = vec!["cases.csv".to_owned()];
+        let wanted = [FileDrop::Over, FileDrop::Dropped { files }];
+        assert_eq!(*heard.lock().expect("not poisoned"), wanted);
+    }
 }

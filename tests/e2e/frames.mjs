@@ -1,6 +1,9 @@
 // Measures frames of the cases table at 100,000 rows in the real window, and prints one JSON
 // document: scrolling, typing into the filter, switching filters, sorting. A frame is from
-// one animation frame to the next; the work is what scripts and layout took of it.
+// one animation frame to the next; the work is what scripts and layout took of it, and the
+// rest is painting, or waiting. Two steps without any script tell what that rest costs on
+// this machine: frames in which nothing happens, and frames in which the table's text is
+// painted in another colour.
 // TOUCHSTONE_CLI names the program that imports the cases.
 
 import { execFile } from 'node:child_process';
@@ -27,13 +30,20 @@ function table() {
   return lines.join('\n');
 }
 
-/** Does a kind of step `steps` times, a frame apart; tells of the frames and their work. */
-async function frames(window, kind, steps, values = []) {
+/**
+ * Does a kind of step `steps` times, each followed by `rest` frames in which the page goes on
+ * with what it did not do at once. Tells of all frames, of the work of the steps, and of how
+ * long after a step the table was last drawn.
+ */
+async function frames(window, kind, steps, { values = [], rest = 0 } = {}) {
   await window.run(
-    (kind, values, count) => {
+    (kind, values, count, rest) => {
       // The page's content policy forbids making functions of text, so the steps are here.
       const cases = () => document.querySelector('[data-testid=cases]');
       const act = {
+        idle: () => undefined,
+        repaint: (at) => (cases().style.color = at % 2 ? '' : 'rgb(1 2 3)'),
+        wheel: () => (cases().scrollTop += 90),
         scroll: (at) => (cases().scrollTop = at * 911),
         jump: (at) => (cases().scrollTop = (at % 2) * cases().scrollHeight),
         type: (at) => {
@@ -45,18 +55,32 @@ async function frames(window, kind, steps, values = []) {
         down: () =>
           cases().dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowDown', bubbles: true })),
       }[kind];
-      const out = { done: false, frames: [], work: [] };
+      const out = { done: false, frames: [], work: [], shown: [] };
       globalThis.__frames = out;
       let at = 0;
       let last = null;
+      let resting = 0;
+      let acted = 0;
+      let drawn = 0;
+      const observer = new MutationObserver(() => (drawn = performance.now()));
+      observer.observe(cases(), { subtree: true, attributes: true, childList: true });
       const tick = (now) => {
         if (last !== null) out.frames.push(now - last);
         last = now;
+        if (resting > 0) {
+          resting -= 1;
+          requestAnimationFrame(tick);
+          return;
+        }
+        if (at > 0) out.shown.push(Math.max(0, drawn - acted));
         if (at === count) {
+          observer.disconnect();
           out.done = true;
           return;
         }
         const since = performance.now();
+        acted = since;
+        resting = rest;
         act(at);
         at += 1;
         // A message comes after the microtasks in which the page is drawn anew; reading a
@@ -74,6 +98,7 @@ async function frames(window, kind, steps, values = []) {
     kind,
     values,
     steps,
+    rest,
   );
   const seen = await until(
     'the frames',
@@ -83,7 +108,8 @@ async function frames(window, kind, steps, values = []) {
   const at = (values, share) =>
     Math.round(10 * values.toSorted((a, b) => a - b)[Math.floor(share * (values.length - 1))]) / 10;
   const told = (values) => ({ median: at(values, 0.5), p95: at(values, 0.95), longest: at(values, 1) });
-  return { steps, frame_ms: told(seen.frames), work_ms: told(seen.work) };
+  const result = { steps, frame_ms: told(seen.frames), work_ms: told(seen.work) };
+  return rest === 0 ? result : { ...result, shown_after_ms: told(seen.shown) };
 }
 
 const TEXTS = ['m', 'mu', 'mus', 'muse', 'museum', 'museum p', 'museum pi', 'museum', ''];
@@ -122,12 +148,15 @@ try {
     imported,
     import_ms,
     open_ms,
+    idle: await frames(window, 'idle', 60),
+    repaint: await frames(window, 'repaint', 60),
+    wheel: await frames(window, 'wheel', 120),
     scroll: await frames(window, 'scroll', 120),
     jump: await frames(window, 'jump', 20),
-    filter_text: await frames(window, 'type', TEXTS.length, TEXTS),
-    filter_kind: await frames(window, 'click', 9, KINDS),
-    sort_expected: await frames(window, 'click', 6, heading(2)),
-    sort_case: await frames(window, 'click', 6, heading(4)),
+    filter_text: await frames(window, 'type', TEXTS.length, { values: TEXTS, rest: 40 }),
+    filter_kind: await frames(window, 'click', 9, { values: KINDS, rest: 20 }),
+    sort_expected: await frames(window, 'click', 6, { values: heading(2), rest: 40 }),
+    sort_case: await frames(window, 'click', 6, { values: heading(4), rest: 60 }),
     select: await frames(window, 'down', 60),
   };
   console.log(JSON.stringify(result, null, 2));

@@ -50,6 +50,31 @@ describe('the screens', { timeout: 600_000 }, () => {
     await window.find(`[data-testid=trace][data-case="${first}"]`);
   });
 
+  test('flips are tested by themselves, and causes and clauses are found on demand', async () => {
+    const tested = async () =>
+      (await window.attribute('[data-testid=evidence]', 'data-certainty')) !== null &&
+      (await window.all('[data-testid=task]')).length === 0 &&
+      /pair|form/.test(await window.text('[data-testid=evidence]'));
+    await until('the flips to be tested', tested, 120_000);
+    await window.run(() => document.querySelector('[data-focus=cases]').focus());
+    await window.chord('c');
+    assert.match(await window.text('[data-testid=cause-hunk]'), /T1/);
+    await window.find('.cm-cause');
+    await window.chord('s');
+    await window.find('[data-testid=ablation]');
+    await window.screenshot('8-found');
+    await window.chord(Key.Control, '2');
+    // Nothing is left to ask where there was one flip.
+    if ((await window.all('[data-testid=find-causes]')).length > 0) {
+      await window.click('[data-testid=find-causes]');
+    }
+    await until('all causes', async () => (await window.all('[data-testid=find-causes]')).length === 0);
+    // The edit has one hunk: it caused every flip.
+    const caused = await window.text('[data-testid=caused-flips]');
+    const flips = await count(window, '[data-testid=compare-flips-count]');
+    assert.match(caused, new RegExp(`\\b${flips}\\b`));
+  });
+
   test('the map of clauses by cases is walked by key', async () => {
     await window.chord(Key.Control, '3');
     await window.find('[data-testid=heat-map]');

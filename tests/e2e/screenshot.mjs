@@ -31,9 +31,18 @@ try {
   await finished(window);
   await window.clickSeen('[data-testid=case-row]:not([data-flip=""])');
   await window.find('[data-testid=trace-diff]');
+  const idle = async () => (await window.all('[data-testid=task]')).length === 0;
+  await until('the flips to be tested', idle, 120_000);
+  await window.run(() => document.querySelector('[data-focus=cases]').focus());
+  await window.chord('c');
+  await window.find('[data-testid=cause-hunk]');
+  await window.chord('s');
+  await window.find('[data-testid=ablation]');
   await pictures('workbench');
   await window.chord(Key.Control, '2');
   await window.find('[data-testid=compare-flip]');
+  await window.click('[data-testid=find-causes]');
+  await window.find('[data-testid=caused-flips]');
   await pictures('compare');
   await window.chord(Key.Control, '3');
   await window.find('[data-testid=heat-map]');

@@ -3,6 +3,11 @@
 
 import { Channel, invoke } from '@tauri-apps/api/core';
 import type {
+  Ablation,
+  Attribution,
+  ConfirmRequest,
+  Confirmed,
+  Probing,
   BundleImportRequest,
   ImportedBundle,
   VerifyRequest,
@@ -25,6 +30,7 @@ import type {
   ImportReport,
   CheckpointView,
   FetchRequest,
+  FileDrop,
   FetchedView,
   ModelProgress,
   ModelsView,
@@ -146,6 +152,10 @@ export const decideHost = (name: string, allowed: boolean, plainHttp: boolean) =
 export const watch = (onEvent: (event: WorkspaceEvent) => void) =>
   invoke<void>('watch', { onEvent: channel(onEvent) });
 
+/** Tells of files that are dragged over the window and dropped on it. */
+export const drops = (onEvent: (event: FileDrop) => void) =>
+  invoke<void>('drops', { onEvent: channel(onEvent) });
+
 export const pickFolder = () => invoke<string | null>('pick_folder');
 
 /** A file that is there. */
@@ -153,7 +163,6 @@ export const pickFile = () => invoke<string | null>('pick_file');
 
 /** A file or folder to write, proposed under this name. */
 export const pickTarget = (name: string) => invoke<string | null>('pick_target', { name });
-/** A file to import that the person picks. */
 
 export const importPreview = (file: string, reading: ImportReading, plan: ImportPlan | null) =>
   invoke<ImportPreview>('import_preview', { file, reading, plan });
@@ -181,6 +190,32 @@ export const speedTest = (id: string) => invoke<SpeedView>('speed_test', { id })
 export const cancelModelTask = () => invoke<void>('cancel_model_task');
 
 export const compare = (a: RunId, b: RunId) => invoke<CompareView>('compare', { a, b });
+
+/** Tests whether flips are real; each is told as soon as it is decided. */
+export const confirm = (request: ConfirmRequest, onProgress: (news: Probing) => void) =>
+  invoke<Confirmed>('confirm', { request, onProgress: channel(onProgress) });
+
+/** Asks which hunks caused these flips, or all of them. */
+export const attribute = (
+  a: RunId,
+  b: RunId,
+  cases: string[],
+  onProgress: (news: Probing) => void,
+) => invoke<Attribution>('attribute', { a, b, cases, onProgress: channel(onProgress) });
+
+/** What is known of the causes; nothing is asked. */
+export const attribution = (a: RunId, b: RunId) => invoke<Attribution>('attribution', { a, b });
+
+/** Asks on which clauses a verdict rests. */
+export const ablate = (run: RunId, id: string, onProgress: (news: Probing) => void) =>
+  invoke<Ablation>('ablate', { run, case: id, onProgress: channel(onProgress) });
+
+/** What a verdict rests on, where that is known; nothing is asked. */
+export const ablation = (run: RunId, id: string) =>
+  invoke<Ablation | null>('ablation', { run, case: id });
+
+/** Ends confirming, attribution and ablation, and no evaluation. */
+export const cancelProbes = () => invoke<void>('cancel_probes');
 
 export const coverage = (run: RunId) => invoke<CoverageView>('coverage', { run });
 

@@ -38,6 +38,19 @@ it('shows what a file would become, and imports it', async () => {
   expect(after).toBe(before + 2);
 });
 
+it('imports a file that is dropped on the window', async () => {
+  await open();
+  studio.overlay = null;
+  simulation.drop({ kind: 'over' });
+  expect((await screen.findByTestId('drop-hint')).textContent).toContain('fixtures/');
+  simulation.drop({ kind: 'dropped', files: ['/a.csv', '/b.csv'] });
+  expect(studio.overlay).toBeNull();
+  simulation.drop({ kind: 'dropped', files: ['/srv/cases.csv'] });
+  await vi.waitFor(() => expect(studio.overlay).toBe('import'));
+  expect(studio.importing?.file).toBe('/srv/cases.csv');
+  expect(screen.queryByTestId('drop-hint')).toBeNull();
+});
+
 it('maps columns by hand and says when there is no text', async () => {
   await open();
   const content = await screen.findByTestId<HTMLSelectElement>('import-content');

@@ -18,6 +18,7 @@ beforeEach(() => {
   studio.activeName = null;
   studio.overlay = null;
   studio.screen = 'workbench';
+  studio.insight.reset();
   vi.spyOn(HTMLCanvasElement.prototype, 'getContext').mockReturnValue(null);
 });
 
@@ -64,6 +65,26 @@ it('compares the newest run with the baseline, hunk by hunk and flip by flip', a
   await fireEvent.keyDown(list, { key: 'Enter' });
   await settled(() => expect(studio.screen).toBe('workbench'));
   await settled(() => expect(studio.tab?.table.selected).toBe(last));
+});
+
+it('finds which change caused which flip, and lists the flips of a change', async () => {
+  await open('1');
+  await edited();
+  await fireEvent.keyDown(window, { key: '2', ctrlKey: true });
+  await screen.findAllByTestId('compare-flip');
+  const desk = studio.tab?.comparing;
+  const all = desk?.rows.length ?? 0;
+  // Before the model is asked, flips stand beside the clauses that they name.
+  expect(screen.getByTestId('causes-known').textContent).toContain('no proof');
+  await fireEvent.click(screen.getByTestId('find-causes'));
+  await settled(() => expect(screen.getByTestId('causes-known').dataset.known).toBe(String(all)));
+  expect(screen.queryByTestId('find-causes')).toBeNull();
+  expect(screen.queryByTestId('hunk-flips')).toBeNull();
+  const caused = screen.getByTestId('caused-flips');
+  expect(caused.textContent).toContain(`caused ${all} flip`);
+  await fireEvent.click(caused);
+  expect(desk?.only?.cases.size).toBe(all);
+  expect(screen.getAllByTestId('compare-flip')[0]?.textContent).toContain('T4');
 });
 
 it('swaps both sides and exports the flips', async () => {

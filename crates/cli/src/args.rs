@@ -28,6 +28,10 @@ use std::path::PathBuf;
 #[derive(Parser)]
 #[command(name = "touchstone", version, arg_required_else_help = true)]
 pub struct Cli {
+    /// Where a model on disk computes [default: `device` of touchstone.toml, or cpu]; cuda is
+    /// an NVIDIA GPU and experimental, auto takes one where it can
+    #[arg(long, global = true, value_enum, value_name = "DEVICE")]
+    pub device: Option<DeviceArg>,
     #[command(subcommand)]
     pub command: Command,
 }
@@ -458,6 +462,23 @@ pub struct LogitsArgs {
     /// Print JSON on standard output
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum DeviceArg {
+    Auto,
+    Cpu,
+    Cuda,
+}
+
+impl From<DeviceArg> for engine::Device {
+    fn from(arg: DeviceArg) -> engine::Device {
+        match arg {
+            DeviceArg::Auto => engine::Device::Auto,
+            DeviceArg::Cpu => engine::Device::Cpu,
+            DeviceArg::Cuda => engine::Device::Cuda,
+        }
+    }
 }
 
 #[derive(Clone, Copy, ValueEnum)]

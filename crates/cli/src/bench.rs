@@ -3,7 +3,7 @@
 use crate::args::{BenchCommand, BenchCommon, DecodeArgs, PrefillArgs, RerunArgs};
 use crate::{input, json, place};
 use engine::bench::{Bench, Report, RerunSize, Spread};
-use engine::{Cancel, GenerateError};
+use engine::{Cancel, GenerateError, Placement};
 use serde::Serialize;
 use studio::checkpoints;
 use studio::view::{Code, Failure};
@@ -110,10 +110,20 @@ async fn measured<F: Send + 'static>(
     let root = place::root_or_here(&common.place)?;
     let folder = checkpoints::folder(&root, &common.model)?;
     let numerics = common.numerics.into();
+    let (device, pebble) = (
+        place::device().unwrap_or_default(),
+        checkpoints::pebble(&root),
+    );
     let cancel = Cancel::default();
     let flag = cancel.clone();
     let mut working = tokio::task::spawn_blocking(move || {
-        let bench = Bench::load(&folder, numerics).map_err(|error| failure(Code::Model, &error))?;
+        let placement = Placement {
+            device,
+            pebble: pebble.as_deref(),
+            numerics,
+        };
+        let bench =
+            Bench::load(&folder, placement).map_err(|error| failure(Code::Model, &error))?;
         work(&bench, &flag).map_err(|error| match error {
             GenerateError::Cancelled => failure(Code::Cancelled, &error),
             GenerateError::TooLong(_)
@@ -148,10 +158,11 @@ fn show<F: Serialize>(
         return Ok(());
     }
     println!(
-        "{} · {}, {} · {} ({}), {} threads; medians of {} [least … most]",
+        "{} · {}, {} · {} · {} ({}), {} threads; medians of {} [least … most]",
         report.bench,
         report.model.name,
         report.model.numerics,
+        report.model.device,
         report.machine.cpu,
         report.machine.instructions,
         report.threads,

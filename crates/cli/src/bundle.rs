@@ -139,6 +139,7 @@ async fn rerun(
     let options = Options {
         model: args.model.clone(),
         numerics: args.numerics.map(Numerics::from),
+        device: place::device(),
         ..Options::default()
     };
     let studio = Studio::open(root, options).await?;

@@ -7,7 +7,7 @@ use crate::place::{self, Choice};
 use crate::{json, progress, table};
 use domain::run::RunId;
 use studio::Studio;
-use studio::view::{ConfirmRequest, CsvTable, Failure, ProbeCounts};
+use studio::view::{ConfirmRequest, CsvTable, Failure, Probing};
 
 pub async fn diff(args: DiffArgs) -> Result<(), Failure> {
     let studio = open(&args.place, &args.asking).await?;
@@ -23,6 +23,7 @@ async fn compared(studio: &Studio, args: &DiffArgs) -> Result<String, Failure> {
         let request = ConfirmRequest {
             pairs_max,
             keep_order: args.keep_order,
+            cases: Vec::from_iter(args.case.clone()),
             ..ConfirmRequest::new(a, b)
         };
         asking(studio, |on_probe| studio.confirm(request, on_probe)).await?;
@@ -39,7 +40,7 @@ async fn compared(studio: &Studio, args: &DiffArgs) -> Result<String, Failure> {
     }
     let comparison = studio.compare_within(a, b, args.margin).await?;
     let attribution = match args.attribute {
-        true => Some(asking(studio, |on_probe| studio.attribute(a, b, on_probe)).await?),
+        true => Some(asking(studio, |on_probe| studio.attribute(a, b, &[], on_probe)).await?),
         false => None,
     };
     if args.place.json {
@@ -57,7 +58,10 @@ async fn compared(studio: &Studio, args: &DiffArgs) -> Result<String, Failure> {
 pub async fn attribute(args: AttributeArgs) -> Result<(), Failure> {
     let studio = open(&args.place, &args.asking).await?;
     let (a, b) = (RunId(args.a), RunId(args.b));
-    let found = asking(&studio, |on_probe| studio.attribute(a, b, on_probe)).await;
+    let found = asking(&studio, |on_probe| {
+        studio.attribute(a, b, &args.cases, on_probe)
+    })
+    .await;
     studio.close().await;
     let found = found?;
     if args.place.json {
@@ -115,16 +119,16 @@ async fn open(place: &Place, asking: &AskingArgs) -> Result<Studio, Failure> {
 /// Work that asks the model, with progress; Ctrl-C ends it.
 pub async fn asking<T, F>(
     studio: &Studio,
-    work: impl FnOnce(Box<dyn FnMut(ProbeCounts) + Send>) -> F,
+    work: impl FnOnce(Box<dyn FnMut(Probing) + Send>) -> F,
 ) -> Result<T, Failure>
 where
     F: Future<Output = Result<T, Failure>>,
 {
     let mut line = progress::Line::new();
-    let told = Box::new(move |counts: ProbeCounts| {
+    let told = Box::new(move |news: Probing| {
         line.show(&format!(
-            "asked the model {} times, {} answers were known",
-            counts.asked, counts.known
+            "asked the model {} times, {} answers were known ({} of {} steps at most)",
+            news.effort.asked, news.effort.known, news.done, news.total
         ));
     });
     let interrupt = {

@@ -1,11 +1,20 @@
 //! `touchstone logits`: the engine's own numbers, for comparing with a reference.
 
 use crate::args::LogitsArgs;
-use crate::{input, json};
+use crate::{input, json, place};
+use engine::Placement;
+use std::path::Path;
+use studio::checkpoints;
 use studio::view::Failure;
 
 pub fn logits(args: &LogitsArgs) -> Result<(), Failure> {
-    let logits = engine::last_logits(&args.model, args.numerics.into(), &args.tokens)
+    let pebble = checkpoints::pebble(Path::new("."));
+    let placement = Placement {
+        device: place::device().unwrap_or_default(),
+        pebble: pebble.as_deref(),
+        numerics: args.numerics.into(),
+    };
+    let logits = engine::last_logits_at(&args.model, &args.tokens, placement)
         .map_err(|error| input(error.to_string()))?;
     if args.json {
         println!("{}", json::logits(&logits)?);

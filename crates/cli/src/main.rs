@@ -39,10 +39,14 @@ async fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_env("TOUCHSTONE_LOG")
-                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("off")),
+                // That the processor computes in place of a GPU is said in any case.
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("off,engine::backend=warn")),
         )
         .with_writer(std::io::stderr)
         .init();
+    if let Some(device) = cli.device {
+        place::set_device(device.into());
+    }
     match answer(cli.command).await {
         Ok(Ending::Success) => ExitCode::SUCCESS,
         Ok(Ending::NotMet) => ExitCode::from(1),

@@ -5,7 +5,7 @@ use crate::{Ending, history, input, json, place, progress};
 use engine::{Cancel, Like, Synth, gib};
 use serde::Serialize;
 use std::path::Path;
-use studio::checkpoints::{self, Digest, Workload};
+use studio::checkpoints::{self, Digest, GpusView, Workload};
 use studio::fetch::{Fetch, Patience};
 use studio::view::{CheckpointView, Failure, VerifiedView};
 
@@ -32,12 +32,47 @@ fn info(args: &InfoArgs) -> Result<(), Failure> {
     };
     let root = place::root_or_here(&args.place)?;
     let view = checkpoints::info(&root, &args.model, args.numerics.into(), workload, digest)?;
+    let gpus = checkpoints::gpus(Path::new(&view.path));
     if args.place.json {
-        println!("{}", json::line(&view));
+        println!("{}", json::line(&Info { view, gpus }));
     } else {
-        print!("{}", described(&view));
+        print!("{}{}", described(&view), on_gpus(&gpus));
     }
     Ok(())
+}
+
+#[derive(Serialize)]
+struct Info {
+    #[serde(flatten)]
+    view: CheckpointView,
+    #[serde(flatten)]
+    gpus: GpusView,
+}
+
+/// What `--device cuda` would find.
+fn on_gpus(found: &GpusView) -> String {
+    let mut out = "\nGPUs (--device cuda, experimental)\n".to_owned();
+    if let Some(why) = &found.problem {
+        out += &format!("  None: {why}. The processor computes.\n");
+    }
+    for gpu in &found.gpus {
+        let fits = match (&gpu.refusal, gpu.needed_bytes) {
+            (Some(why), _) => format!("it does not fit: {why}"),
+            (None, needed) => format!(
+                "it fits: {} for {} of {} tokens over a policy of {}",
+                gib(needed.unwrap_or_default()),
+                plural(gpu.cases, "case"),
+                gpu.case_tokens,
+                gpu.policy_tokens
+            ),
+        };
+        let (name, architecture) = (&gpu.name, &gpu.architecture);
+        out += &format!(
+            "  {name}, {architecture}, {}: {fits}\n",
+            gib(gpu.memory_bytes)
+        );
+    }
+    out
 }
 
 fn described(view: &CheckpointView) -> String {

@@ -4,9 +4,22 @@ use crate::args::{NumericsArg, OutsideArgs, Place, Subject};
 use crate::input;
 use domain::policy::{self, Effort, Policy};
 use domain::run::Numerics;
+use engine::Device;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use studio::view::{EvaluateRequest, Failure};
 use studio::{Options, Outside, Studio};
+
+/// What `--device` said; it holds for whatever this process loads.
+static DEVICE: OnceLock<Device> = OnceLock::new();
+
+pub fn set_device(device: Device) {
+    DEVICE.get_or_init(|| device);
+}
+
+pub fn device() -> Option<Device> {
+    DEVICE.get().copied()
+}
 
 /// An opened workspace with the policy to judge by.
 pub struct Opened {
@@ -160,6 +173,7 @@ pub async fn open_at(root: &Path, model: Choice<'_>, outside: Outside) -> Result
     let options = Options {
         model: model.model.map(str::to_owned),
         numerics: model.numerics.map(Numerics::from),
+        device: device(),
         outside,
         ..Options::default()
     };

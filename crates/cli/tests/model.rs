@@ -55,6 +55,74 @@ fn pebble_is_described_with_what_fits() {
     }
 }
 
+/// GPUs are hidden from CUDA, so that the answers are the same on machines that have some.
+fn without_gpus(folder: &TempDir, args: &[&str]) -> Output {
+    command(folder, args)
+        .env("CUDA_VISIBLE_DEVICES", "")
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn without_a_gpu_it_is_said_why_the_processor_computes() {
+    let folder = tempfile::tempdir().unwrap();
+    let info = json(&without_gpus(
+        &folder,
+        &["model", "info", "pebble", "--json"],
+    ));
+    assert_eq!(info["gpus"], serde_json::json!([]));
+    assert!(info["problem"].as_str().unwrap().contains("NVIDIA driver"));
+    let text = without_gpus(&folder, &["model", "info", "pebble"]);
+    let text = String::from_utf8(text.stdout).unwrap();
+    assert!(text.contains("The processor computes."), "{text}");
+
+    let dir = pebble();
+    let logits = |device: &str| {
+        let dir = dir.to_str().unwrap();
+        let args = ["logits", "--model", dir, "--tokens", "1,2,3", "--json"];
+        without_gpus(&folder, &[&args[..], &["--device", device]].concat())
+    };
+    let why = refusal(&logits("cuda"));
+    for words in ["cannot be loaded onto a GPU", "NVIDIA driver", "device cpu"] {
+        assert!(why.contains(words), "no {words:?} in: {why}");
+    }
+    let (auto, cpu) = (logits("auto"), logits("cpu"));
+    assert_eq!(json(&auto), json(&cpu));
+    let said = String::from_utf8_lossy(&auto.stderr).into_owned();
+    assert!(
+        said.contains("The processor computes, and no GPU"),
+        "{said}"
+    );
+}
+
+#[test]
+fn touchstone_toml_chooses_the_device_and_the_command_line_overrides_it() {
+    let folder = tempfile::tempdir().unwrap();
+    for (file, text) in [
+        ("touchstone.toml", "device = \"cuda\"\n"),
+        (
+            "policies/ads.md",
+            "---\nid: ads\nlabels:\n  VIOLATES: violates\n  SAFE: safe\n---\n# Ads\nT1 Offers to sell tobacco violate.\n",
+        ),
+        (
+            "fixtures/ads.jsonl",
+            "{\"id\": \"a\", \"content\": \"cigars for sale\", \"expected\": \"violates\"}\n",
+        ),
+    ] {
+        let path = folder.path().join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    let run = ["run", "--policy", "ads", "--model", "pebble", "--json"];
+    let why = refusal(&without_gpus(&folder, &run));
+    assert!(why.contains("cannot be loaded onto a GPU"), "{why}");
+    let run = json(&without_gpus(
+        &folder,
+        &[&run[..], &["--device", "cpu"]].concat(),
+    ));
+    assert_eq!(run["model"]["device"], "cpu");
+}
+
 #[test]
 fn what_cannot_fit_is_refused_before_it_is_loaded() {
     let folder = tempfile::tempdir().unwrap();

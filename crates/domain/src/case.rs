@@ -187,6 +187,18 @@ pub fn edit_suite(
     }
 }
 
+/// Adds a case's line before that of case `before`, or at the end where there is none; every
+/// other byte stays as it was. Undoing a removal puts a line back where it stood.
+pub fn add_to_suite(text: &str, case: &Case, before: Option<&str>) -> Result<String, String> {
+    match before.and_then(|id| find_line(text, id)) {
+        Some(next) if find_line(text, &case.id).is_none() => {
+            let (head, tail) = text.split_at(next.start);
+            Ok(format!("{head}{}{}{tail}", to_line(case), line_break(text)))
+        }
+        _ => edit_suite(text, None, Some(case)),
+    }
+}
+
 /// Names what the model reads of a case (content and kind, not labels):
 /// 64 lower-case hexadecimal digits.
 pub fn fingerprint(case: &Case) -> String {
@@ -404,8 +416,12 @@ fn find_line(text: &str, id: &str) -> Option<Span> {
     None
 }
 
+fn line_break(text: &str) -> &'static str {
+    if text.contains("\r\n") { "\r\n" } else { "\n" }
+}
+
 fn append(text: &str, line: &str) -> String {
-    let line_break = if text.contains("\r\n") { "\r\n" } else { "\n" };
+    let line_break = line_break(text);
     let joint = if text.is_empty() || text == "\u{feff}" || text.ends_with('\n') {
         ""
     } else {

@@ -173,6 +173,13 @@ pub fn clauses(text: &str) -> Vec<Clause> {
     clauses::find(&body::visible(text, front_matter::body_start(text)))
 }
 
+/// The file's line of each line that the model reads.
+pub fn body_lines(text: &str) -> Vec<u32> {
+    let text = without_mark(text);
+    let lines = body::visible(text, front_matter::body_start(text));
+    lines.iter().map(|line| line.number).collect()
+}
+
 fn decode(bytes: &[u8]) -> Result<&str, PolicyError> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let at = error.valid_up_to();

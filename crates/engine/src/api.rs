@@ -20,9 +20,10 @@ pub struct Engine {
 pub struct ModelInfo {
     /// The checkpoint's folder name.
     pub name: String,
-    /// SHA-256 over config, tokenizer and weights: 64 lower-case hexadecimal digits.
+    /// SHA-256 over config, tokenizer and weights: 64 lower-case hexadecimal digits. On a GPU
+    /// over what its results depend on as well: they are not the processor's to the bit.
     pub digest: String,
-    /// `cpu`, …
+    /// `cpu`, or `cuda`, the GPU's name and its architecture.
     pub device: String,
     pub numerics: Numerics,
     /// Bytes of the weights in memory.
@@ -53,6 +54,27 @@ impl Numerics {
             Numerics::Fast => "fast",
         }
     }
+}
+
+/// Where a model is to compute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Device {
+    #[default]
+    Cpu,
+    /// An NVIDIA GPU where there is one that can, the processor elsewhere.
+    Auto,
+    /// An NVIDIA GPU, or nothing.
+    Cuda,
+}
+
+/// Where to load a model to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Placement<'a> {
+    pub device: Device,
+    /// The demonstration model's folder, with which a GPU is tested before its first use; where
+    /// it is not at hand, random weights of its shape serve.
+    pub pebble: Option<&'a Path>,
+    pub numerics: Numerics,
 }
 
 /// Why a checkpoint cannot be loaded: names the file, the tensor and the remedy.
@@ -195,14 +217,24 @@ impl Cancel {
 }
 
 impl Engine {
-    /// Loads a folder with config.json, *.safetensors and tokenizer.json, to be computed
-    /// exactly.
+    /// Loads a folder with config.json, *.safetensors and tokenizer.json, or a GGUF file, onto
+    /// the processor, to be computed exactly.
     pub fn load(dir: &Path) -> Result<Engine, LoadError> {
-        Engine::load_as(dir, Numerics::default())
+        Engine::load_to(dir, Placement::default())
     }
 
+    /// As `load`, with other numerics.
     pub fn load_as(dir: &Path, numerics: Numerics) -> Result<Engine, LoadError> {
-        let (info, loaded) = generate::load(dir, numerics)?;
+        let placement = Placement {
+            numerics,
+            ..Placement::default()
+        };
+        Engine::load_to(dir, placement)
+    }
+
+    /// As `load`, onto the device that is asked for.
+    pub fn load_to(dir: &Path, placement: Placement<'_>) -> Result<Engine, LoadError> {
+        let (info, loaded) = generate::load(dir, placement)?;
         Ok(Engine { info, loaded })
     }
 

@@ -221,8 +221,8 @@ impl Rotary {
 }
 
 pub struct Angles {
-    cos: Vec<f32>,
-    sin: Vec<f32>,
+    pub(crate) cos: Vec<f32>,
+    pub(crate) sin: Vec<f32>,
 }
 
 impl Angles {

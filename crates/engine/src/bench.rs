@@ -9,7 +9,7 @@ use std::time::Instant;
 use crate::machine::{self, Machine};
 use crate::work::{self, Bounds, Done};
 use crate::{
-    Alternatives, Cancel, Effort, Engine, Event, GenerateError, LoadError, Numerics, Prefix,
+    Alternatives, Cancel, Effort, Engine, Event, GenerateError, LoadError, Placement, Prefix,
     Request, Sampling,
 };
 
@@ -47,6 +47,8 @@ pub struct Measured {
     pub digest: String,
     /// `exact` or `fast`.
     pub numerics: &'static str,
+    /// Where it computes.
+    pub device: String,
     pub parameters: u64,
     pub weights_bytes: u64,
     pub load_ms: f64,
@@ -89,6 +91,8 @@ pub struct Decode {
     /// What reading memory reaches alone, measured in the same sitting.
     pub stream_bytes_per_s: f64,
     pub stream_share: f64,
+    /// From the call to the end of the last reply, prompts of the cases included.
+    pub replies_ms: Spread,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -118,9 +122,9 @@ pub struct RerunSize {
 }
 
 impl Bench {
-    pub fn load(dir: &Path, numerics: Numerics) -> Result<Bench, LoadError> {
+    pub fn load(dir: &Path, placement: Placement<'_>) -> Result<Bench, LoadError> {
         let started = Instant::now();
-        let mut engine = Engine::load_as(dir, numerics)?;
+        let mut engine = Engine::load_to(dir, placement)?;
         engine.run_to_the_bound();
         Ok(Bench {
             engine,
@@ -186,7 +190,7 @@ impl Bench {
         };
         let (short, long) = (requests(1), requests(reply_tokens + 1));
         let (mut found, mut done) = (0, Done::default());
-        let (mut steps, mut totals) = (Vec::new(), Vec::new());
+        let (mut steps, mut totals, mut wholes) = (Vec::new(), Vec::new(), Vec::new());
         for round in 0..=repeats {
             let alone = self.run(&prefix, &short, cancel)?;
             let whole = self.run(&prefix, &long, cancel)?;
@@ -196,6 +200,7 @@ impl Bench {
                 let decoding = (whole.last_ms - alone.last_ms).max(1e-3);
                 steps.push(decoding / f64::from(reply_tokens));
                 totals.push(decoding);
+                wholes.push(whole.last_ms);
             }
         }
         let bounds = self.bounds()?;
@@ -212,6 +217,7 @@ impl Bench {
             read_bytes_per_s,
             stream_bytes_per_s: bounds.read_bytes_per_s,
             stream_share: read_bytes_per_s / bounds.read_bytes_per_s,
+            replies_ms: spread(&wholes),
         };
         Ok(self.report("decode", repeats, figures))
     }
@@ -285,6 +291,7 @@ impl Bench {
                 name: info.name.clone(),
                 digest: info.digest.clone(),
                 numerics: info.numerics.name(),
+                device: info.device.clone(),
                 parameters: info.parameters,
                 weights_bytes: info.bytes,
                 load_ms: self.load_ms,

@@ -1,10 +1,10 @@
 //! How far two ways of computing the same model lie apart: over replies that are given, what
 //! each says of every next token.
 
-use crate::attention::Kv;
+use crate::backend::Part;
 use crate::generate::Loaded;
 use crate::harmony;
-use crate::model::{CHUNK, Part};
+use crate::model::CHUNK;
 use crate::{Engine, GenerateError, Prefix};
 
 /// Sums over the tokens of replies.
@@ -72,7 +72,7 @@ impl Engine {
 
 /// The logits before each token of a reply: [tokens, V].
 fn scores(loaded: &Loaded, prefix: &Prefix, reply: &Written) -> Result<Vec<f32>, GenerateError> {
-    let (model, vocabulary) = (loaded.model(), loaded.vocabulary());
+    let (backend, vocabulary) = (loaded.backend(), loaded.vocabulary());
     let encoded = || {
         let mut tokens = harmony::prefix(vocabulary, prefix)?;
         tokens.extend(harmony::user(vocabulary, &reply.user)?);
@@ -84,7 +84,7 @@ fn scores(loaded: &Loaded, prefix: &Prefix, reply: &Written) -> Result<Vec<f32>,
         Ok((tokens, asked))
     };
     let (tokens, asked) = encoded().map_err(GenerateError::Internal)?;
-    if tokens.len() >= model.config.context {
+    if tokens.len() >= backend.config().context {
         let message = format!(
             "a reply of {} tokens does not fit the context",
             tokens.len()
@@ -92,15 +92,19 @@ fn scores(loaded: &Loaded, prefix: &Prefix, reply: &Written) -> Result<Vec<f32>,
         return Err(GenerateError::TooLong(message));
     }
     let first = tokens.len() - asked;
-    let (mut kv, mut logits) = (Kv::sliding(&model.config), Vec::new());
+    let (mut sequence, mut logits) = (backend.sequence(), Vec::new());
     for start in (0..tokens.len()).step_by(CHUNK) {
         let end = tokens.len().min(start + CHUNK);
         let part = Part {
-            kv: &mut kv,
+            sequence: &mut sequence,
             tokens: &tokens[start..end],
             logits: end.saturating_sub(first.max(start)),
         };
-        logits.extend(model.forward(None, &mut [part], &|| false)?);
+        let asked = part.logits;
+        let answers = backend.forward(None, &mut [part], &|| false)?;
+        for row in 0..asked {
+            logits.extend_from_slice(&answers.row(row).logits()?);
+        }
     }
     Ok(logits)
 }

@@ -2,29 +2,28 @@
 //! in which the rows of many replies and prompts go through the model together. A reply that
 //! ends makes room for the next request.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use crate::attention::Kv;
+use crate::backend::{self, Answer, Answers, Backend, Part, Sequence};
 use crate::config::Config;
 use crate::crew::{Crew, Exchange};
 use crate::draft::Draft;
 use crate::gguf;
 use crate::harmony;
-use crate::machine::Machine;
 use crate::margin::Margin;
-use crate::memory;
-use crate::model::{CHUNK, Model, PREFIX_CHUNK, Part};
 use crate::prefixes::Prefixes;
 use crate::reply::{Parser, Piece};
 use crate::sampling::Sampler;
+use crate::step::{self, Step};
 use crate::vocabulary::Vocabulary;
 use crate::weights::Weights;
 use crate::work::Done;
 use crate::{
     Cancel, Channel, Event, Finish, GenerateError, Incoming, LoadError, ModelInfo, Numerics,
-    Prefix, Reply, Request,
+    Placement, Prefix, Reply, Request,
 };
 
 /// Replies under way at once. More share each pass over the weights; fewer let the first
@@ -37,7 +36,7 @@ const SMALL_BYTES: u64 = 64 << 20;
 const FIRST_SHARE: usize = 2;
 
 pub(crate) struct Loaded {
-    model: Model,
+    backend: Backend,
     vocabulary: Vocabulary,
     /// Replies that one worker has under way at once.
     active_max: usize,
@@ -57,15 +56,17 @@ enum Ends {
 }
 
 /// A request under way.
-struct Active {
+pub(crate) struct Active {
     index: usize,
-    incoming: Incoming,
-    kv: Kv,
-    /// Tokens not computed yet: the rest of the prompt, or the token chosen last.
-    pending: Vec<u32>,
-    draft: Draft,
+    pub(crate) incoming: Incoming,
+    pub(crate) sequence: Sequence,
+    /// The prompt behind the prefix, and what was chosen since.
+    pub(crate) tokens: Vec<u32>,
+    /// Those of them that are not computed yet: the rest of the prompt, or the one chosen last.
+    pub(crate) pending: Vec<u32>,
+    pub(crate) draft: Draft,
     prompt_tokens: usize,
-    generated: u32,
+    pub(crate) generated: u32,
     parser: Parser,
     margin: Margin,
     sampler: Sampler,
@@ -74,58 +75,26 @@ struct Active {
     started: Instant,
 }
 
-/// What one pass computes of one reply.
-struct Step {
-    tokens: Vec<u32>,
-    /// How many of them, at the end, a draft proposed.
-    drafted: usize,
-    /// How many of them, at the end, are asked what comes next.
-    asked: usize,
+pub(crate) fn load(dir: &Path, placement: Placement<'_>) -> Result<(ModelInfo, Loaded), LoadError> {
+    load_with(dir, |config, weights| {
+        backend::load(dir, config, weights, placement)
+    })
 }
 
-impl Step {
-    /// The next piece of a prompt.
-    fn of_prompt(a: &Active, room: usize) -> Step {
-        let tokens = a.pending[..a.pending.len().min(room)].to_vec();
-        let asked = usize::from(!tokens.is_empty() && tokens.len() == a.pending.len());
-        Step {
-            tokens,
-            drafted: 0,
-            asked,
-        }
-    }
-
-    /// The token chosen last, and a proposal within what the pass and the reply may hold.
-    fn of_reply(a: &Active, room: usize, positions: usize) -> Step {
-        let left = (a.incoming.request.tokens_max - a.generated) as usize;
-        let room = room.min(left).min(positions - a.kv.len() - 1);
-        let mut tokens = a.pending.clone();
-        let proposal = a.draft.proposal(room);
-        tokens.extend_from_slice(proposal);
-        Step {
-            drafted: proposal.len(),
-            asked: tokens.len(),
-            tokens,
-        }
-    }
-
-    fn proposal(&self) -> &[u32] {
-        &self.tokens[self.tokens.len() - self.drafted..]
-    }
-}
-
-pub(crate) fn load(dir: &Path, numerics: Numerics) -> Result<(ModelInfo, Loaded), LoadError> {
+/// Loads what text needs, and the model by `place`.
+pub(crate) fn load_with(
+    dir: &Path,
+    place: impl Fn(&Config, &Weights) -> Result<Backend, LoadError> + Send + Sync,
+) -> Result<(ModelInfo, Loaded), LoadError> {
     let config = Config::load(dir)?;
     let weights = Weights::open(dir)?;
-    memory::check(&config, &weights, numerics, &Machine::here())
-        .map_err(|why| LoadError(format!("{}: {why}", dir.display())))?;
     let hashed = digested(dir);
     // The vocabulary first, as its error is the better one where tokenizer.json is missing.
-    let (vocabulary, model) = rayon::join(
+    let (vocabulary, backend) = rayon::join(
         || Vocabulary::load(dir, config.vocab, &config.end_ids),
-        || Model::load(config.clone(), &weights, numerics),
+        || place(&config, &weights),
     );
-    let (vocabulary, model) = (vocabulary?, model?);
+    let (vocabulary, backend) = (vocabulary?, backend?);
     let name = dir.canonicalize().unwrap_or(dir.to_owned());
     let info = ModelInfo {
         name: name
@@ -133,27 +102,28 @@ pub(crate) fn load(dir: &Path, numerics: Numerics) -> Result<(ModelInfo, Loaded)
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned(),
-        digest: weights.digest(&hashed)?,
-        device: "cpu".to_owned(),
-        numerics,
+        digest: backend.digest(weights.digest(&hashed)?),
+        device: backend.device().to_owned(),
+        numerics: backend.numerics(),
         bytes: weights.bytes(),
         parameters: weights.parameters(),
         layers: config.windows.len() as u32,
         vocab: config.vocab as u32,
         context_tokens: config.context as u32,
     };
-    if numerics == Numerics::Fast {
+    // What was copied need not be there twice.
+    if matches!(backend, Backend::Gpu(_)) || backend.numerics() == Numerics::Fast {
         weights.release();
     }
-    let (active_max, crew) = if info.bytes < SMALL_BYTES {
-        (ACTIVE_MAX_SMALL, Crew::each_alone())
-    } else {
-        (ACTIVE_MAX, Crew::all_together())
+    let small = info.bytes < SMALL_BYTES && matches!(backend, Backend::Cpu(_));
+    let (active_max, crew) = match small {
+        true => (ACTIVE_MAX_SMALL, Crew::each_alone()),
+        false => (ACTIVE_MAX, Crew::all_together()),
     };
     Ok((
         info,
         Loaded {
-            model,
+            backend,
             vocabulary,
             active_max,
             crew,
@@ -172,8 +142,8 @@ pub(crate) fn digested(dir: &Path) -> Vec<PathBuf> {
 }
 
 impl Loaded {
-    pub(crate) fn model(&self) -> &Model {
-        &self.model
+    pub(crate) fn backend(&self) -> &Backend {
+        &self.backend
     }
 
     pub(crate) fn vocabulary(&self) -> &Vocabulary {
@@ -187,7 +157,7 @@ impl Loaded {
     }
 
     pub(crate) fn done(&self) -> Done {
-        self.model.work()
+        self.backend.done()
     }
 
     pub(crate) fn batch_max(&self) -> u32 {
@@ -227,7 +197,7 @@ impl Loaded {
     /// One worker's steps, until it has nothing and is given nothing.
     fn work(
         &self,
-        shared: &Kv,
+        shared: &Sequence,
         exchange: &mut Exchange<'_>,
         cancel: &Cancel,
     ) -> Result<(), GenerateError> {
@@ -262,12 +232,12 @@ impl Loaded {
         prefix: &Prefix,
         cancel: &Cancel,
         on_event: &mut dyn FnMut(Event),
-    ) -> Result<&'a Kv, GenerateError> {
+    ) -> Result<&'a Sequence, GenerateError> {
         let started = Instant::now();
         let failed = |why| GenerateError::Internal(format!("developer message: {why}"));
         let tokens = harmony::prefix(&self.vocabulary, prefix).map_err(failed)?;
         let closing = harmony::user(&self.vocabulary, "").map_err(failed)?.len();
-        let context = self.model.config.context;
+        let context = self.backend.config().context;
         if tokens.len() + closing >= context {
             return Err(GenerateError::TooLong(format!(
                 "the policy's prompt is {} tokens long, which leaves no room for a case and a \
@@ -275,15 +245,15 @@ impl Loaded {
                 tokens.len()
             )));
         }
-        let kept = prefixes.begin(&self.model.config, &tokens);
+        let kept = prefixes.begin(|| self.backend.prefix(), &tokens);
         let reused = kept.tokens.len();
-        for chunk in tokens[reused..].chunks(PREFIX_CHUNK) {
+        for chunk in tokens[reused..].chunks(self.backend.chunk()) {
             let part = Part {
-                kv: &mut kept.kv,
+                sequence: &mut kept.kv,
                 tokens: chunk,
                 logits: 0,
             };
-            self.model
+            self.backend
                 .forward(None, &mut [part], &|| cancel.is_cancelled())?;
             kept.tokens.extend_from_slice(chunk);
         }
@@ -300,7 +270,7 @@ impl Loaded {
         &self,
         index: usize,
         incoming: Incoming,
-        shared: &Kv,
+        shared: &Sequence,
         on_event: &mut dyn FnMut(Event),
     ) -> Option<Active> {
         let request = &incoming.request;
@@ -309,8 +279,9 @@ impl Loaded {
         let pending = encoded.clone().unwrap_or_default();
         let mut active = Active {
             index,
-            kv: Kv::sliding(&self.model.config),
+            sequence: self.backend.sequence(),
             prompt_tokens: shared.len() + pending.len(),
+            tokens: pending.clone(),
             pending,
             draft: self.draft(request),
             generated: 0,
@@ -321,7 +292,7 @@ impl Loaded {
             started: Instant::now(),
             incoming,
         };
-        let context = self.model.config.context;
+        let context = self.backend.config().context;
         let refused = match encoded {
             Err(why) => Some(Finish::Malformed(format!("the case cannot be read: {why}"))),
             Ok(_) if active.prompt_tokens >= context => Some(Finish::PromptTooLong {
@@ -353,42 +324,35 @@ impl Loaded {
     /// and of the prompts as many as a chunk holds; then the next tokens of each.
     fn step(
         &self,
-        shared: &Kv,
+        shared: &Sequence,
         active: &mut Vec<Active>,
         cancel: &Cancel,
         on_event: &mut dyn FnMut(Event),
     ) -> Result<(), GenerateError> {
-        let replying = active.iter().filter(|a| a.generated > 0).count();
-        let mut room = CHUNK.saturating_sub(replying);
-        let mut steps: Vec<Step> = Vec::with_capacity(active.len());
-        for a in active.iter() {
-            let step = match a.generated {
-                0 => Step::of_prompt(a, room),
-                _ => Step::of_reply(a, room, self.model.config.context - shared.len()),
-            };
-            room -= step.tokens.len() - usize::from(a.generated > 0);
-            steps.push(step);
-        }
+        let Some(steps) = step::steps(&self.backend, shared, active) else {
+            return Ok(());
+        };
         let pairs = active.iter_mut().zip(&steps);
         let mut parts: Vec<Part<'_>> = pairs
             .filter(|(_, step)| !step.tokens.is_empty())
             .map(|(a, step)| Part {
-                kv: &mut a.kv,
+                sequence: &mut a.sequence,
                 tokens: &step.tokens,
                 logits: step.asked,
             })
             .collect();
-        let logits = self
-            .model
+        let answers = self
+            .backend
             .forward(Some(shared), &mut parts, &|| cancel.is_cancelled())?;
         if cancel.is_cancelled() {
             return Err(GenerateError::Cancelled);
         }
-        let mut rows = logits.chunks_exact(self.model.config.vocab);
+        let mut first = 0;
         let mut ended = Vec::with_capacity(active.len());
         for (a, step) in active.iter_mut().zip(&steps) {
-            let rows: Vec<&[f32]> = rows.by_ref().take(step.asked).collect();
-            ended.push(self.read(a, step, &rows, shared, on_event)?);
+            let rows = first..first + step.asked;
+            first = rows.end;
+            ended.push(self.read(a, step, &answers, rows, shared, on_event)?);
         }
         let mut ended = ended.into_iter();
         active.retain(|_| !ended.next().unwrap_or_default());
@@ -401,26 +365,27 @@ impl Loaded {
         &self,
         a: &mut Active,
         step: &Step,
-        rows: &[&[f32]],
-        shared: &Kv,
+        answers: &Answers<'_>,
+        mut rows: Range<usize>,
+        shared: &Sequence,
         on_event: &mut dyn FnMut(Event),
     ) -> Result<bool, GenerateError> {
         a.pending.drain(..step.tokens.len() - step.drafted);
-        let Some((first, others)) = rows.split_first() else {
+        let Some(first) = rows.next() else {
             return Ok(false);
         };
         // What follows the first row was computed for tokens that are not chosen yet.
-        a.kv.truncate(a.kv.len() - step.drafted);
-        let mut ended = self.advance(a, first, shared, on_event)?;
+        a.sequence.truncate(a.sequence.len() - step.drafted);
+        let mut ended = self.advance(a, answers.row(first), shared, on_event)?;
         let mut accepted = 0;
-        for (&proposed, logits) in step.proposal().iter().zip(others) {
+        for (&proposed, row) in step.proposal().iter().zip(rows) {
             if ended || a.pending != [proposed] {
                 break;
             }
             a.pending.clear();
-            a.kv.extend(1);
+            a.sequence.extend(1);
             accepted += 1;
-            ended = self.advance(a, logits, shared, on_event)?;
+            ended = self.advance(a, answers.row(row), shared, on_event)?;
         }
         if step.drafted > 0 {
             a.draft.verified(step.drafted, accepted);
@@ -435,16 +400,16 @@ impl Loaded {
     fn advance(
         &self,
         a: &mut Active,
-        logits: &[f32],
-        shared: &Kv,
+        answer: Answer<'_>,
+        shared: &Sequence,
         on_event: &mut dyn FnMut(Event),
     ) -> Result<bool, GenerateError> {
-        let token = a.sampler.choose(logits).map_err(GenerateError::Internal)?;
+        let token = a.sampler.choose(answer)?;
         a.generated += 1;
         a.draft.follow(token);
         let piece = self.vocabulary.piece(token);
         if let (Piece::Text(bytes), Some(Channel::Final)) = (piece, a.parser.channel()) {
-            a.margin.push(&self.vocabulary, logits, bytes);
+            a.margin.push(&self.vocabulary, &answer.logits()?, bytes);
         }
         let step = a.parser.push(piece);
         if let Some((channel, text)) = step.text {
@@ -454,7 +419,7 @@ impl Loaded {
                 text,
             });
         }
-        let room = self.model.config.context - shared.len() - a.kv.len();
+        let room = self.backend.config().context - shared.len() - a.sequence.len();
         let finish = match step.finish {
             Some(finish) if self.ends == Ends::AsWritten => Some(finish),
             Some(_) | None if a.generated >= a.incoming.request.tokens_max || room == 0 => {
@@ -463,6 +428,7 @@ impl Loaded {
             Some(_) | None => None,
         };
         a.pending.push(token);
+        a.tokens.push(token);
         let Some(finish) = finish else {
             return Ok(false);
         };
@@ -479,7 +445,12 @@ impl Loaded {
 }
 
 impl Active {
-    fn finish(&self, shared: &Kv, on_event: &mut dyn FnMut(Event)) {
+    /// Whether only the token chosen last is to be computed.
+    pub(crate) fn is_replying(&self) -> bool {
+        self.generated > 0 && self.pending.len() == 1
+    }
+
+    fn finish(&self, shared: &Sequence, on_event: &mut dyn FnMut(Event)) {
         let reply = Reply {
             analysis: self.parser.text(Channel::Analysis).unwrap_or_default(),
             answer: self.parser.text(Channel::Final),

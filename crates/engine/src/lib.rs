@@ -3,6 +3,7 @@
 
 mod api;
 mod attention;
+mod backend;
 pub mod bench;
 mod checkpoint;
 mod config;
@@ -12,6 +13,7 @@ mod dot;
 mod draft;
 mod generate;
 mod gguf;
+mod gpu;
 mod harmony;
 mod layout;
 mod linear;
@@ -30,6 +32,7 @@ mod quant;
 mod reply;
 mod sampling;
 mod simd;
+mod step;
 mod synth;
 #[cfg(test)]
 mod testing;
@@ -39,13 +42,14 @@ mod weights;
 mod work;
 
 pub use api::*;
+pub use backend::{last_logits, last_logits_at};
 pub use checkpoint::{Checkpoint, Shape, inspect};
 pub use divergence::{Divergence, Written};
 pub use gguf::file_of as gguf_file;
+pub use gpu::{Gpu, GpuPlan, gpu_plan, gpus};
 pub use harmony::system as system_block;
 pub use machine::{Machine, free_bytes};
 pub use memory::{MemoryPlan, Workload, gib};
-pub use model::last_logits;
 pub use synth::{Like, Synth, Synthesised, synth};
 pub use verify::{
     Fault, FileDigest, MANIFEST, Manifest, ManifestFile, Verified, sha256_of, verify,

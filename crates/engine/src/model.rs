@@ -6,7 +6,6 @@
 
 use candle_core::{Device, Tensor};
 use candle_nn::ops::rms_norm;
-use std::path::Path;
 
 use crate::attention::{Angles, Attend, Kv, Rotary, Row};
 use crate::config::Config;
@@ -36,6 +35,7 @@ pub struct Model {
     norm: Tensor,
     head: Linear,
     rotary: Rotary,
+    pub numerics: Numerics,
     isa: Isa,
     work: Work,
 }
@@ -67,6 +67,7 @@ impl Model {
             norm: norm(weights, "model.norm", c.hidden)?,
             head,
             rotary: Rotary::new(&c.rope, c.head_dim),
+            numerics,
             isa: Isa::best(),
             work: Work::default(),
             config,
@@ -317,43 +318,6 @@ pub(crate) const CHUNK: usize = 128;
 /// Tokens of a shared prefix that are: nobody's reply waits for the step to end, and an expert
 /// that is read serves more of them.
 pub(crate) const PREFIX_CHUNK: usize = 512;
-
-/// The logits after the last of `tokens`, for parity checks: config.json and safetensors
-/// suffice.
-pub fn last_logits(dir: &Path, numerics: Numerics, tokens: &[u32]) -> Result<Vec<f32>, LoadError> {
-    let config = Config::load(dir)?;
-    let model = Model::load(config, &Weights::open(dir)?, numerics)?;
-    if tokens.is_empty() || tokens.len() > model.config.context {
-        return Err(LoadError(format!(
-            "{} tokens given; between 1 and {} are needed.",
-            tokens.len(),
-            model.config.context
-        )));
-    }
-    if let Some(token) = tokens
-        .iter()
-        .find(|&&token| token as usize >= model.config.vocab)
-    {
-        return Err(LoadError(format!(
-            "token {token} is outside of the vocabulary: ids run from 0 to {}.",
-            model.config.vocab - 1
-        )));
-    }
-    let mut kv = Kv::sliding(&model.config);
-    let mut logits = Vec::new();
-    let chunks = tokens.len().div_ceil(CHUNK);
-    for (i, tokens) in tokens.chunks(CHUNK).enumerate() {
-        let part = Part {
-            kv: &mut kv,
-            tokens,
-            logits: usize::from(i + 1 == chunks),
-        };
-        logits = model
-            .forward(None, &mut [part], &|| false)
-            .map_err(|e| LoadError(e.to_string()))?;
-    }
-    Ok(logits)
-}
 
 #[cfg(test)]
 #[path = "model/tests.rs"]

@@ -2,8 +2,7 @@
 //! the first token on that differs from any of them, and going back to an earlier text computes
 //! nothing. The oldest make room for new ones.
 
-use crate::attention::Kv;
-use crate::config::Config;
+use crate::backend::Sequence;
 
 /// Positions kept in all: those of the longest policy that memory is planned for.
 pub(crate) const POSITIONS_MAX: usize = 4_096;
@@ -15,13 +14,13 @@ pub(crate) struct Prefixes(Vec<Kept>);
 pub(crate) struct Kept {
     /// Those that `kv` holds.
     pub tokens: Vec<u32>,
-    pub kv: Kv,
+    pub kv: Sequence,
 }
 
 impl Prefixes {
     /// What is known of `tokens`, to be continued: one whole prefix, or a copy of as much as
-    /// another has in common with it.
-    pub(crate) fn begin(&mut self, config: &Config, tokens: &[u32]) -> &mut Kept {
+    /// another has in common with it. Where there can be no copy, that one itself is cut.
+    pub(crate) fn begin(&mut self, new: impl FnOnce() -> Sequence, tokens: &[u32]) -> &mut Kept {
         let common = |kept: &Kept| {
             let pairs = kept.tokens.iter().zip(tokens);
             pairs.take_while(|(a, b)| a == b).count()
@@ -29,17 +28,29 @@ impl Prefixes {
         // Of equally good ones the last, which was used last.
         let best = (0..self.0.len()).max_by_key(|&i| common(&self.0[i]));
         let kept = match best {
-            Some(i) if common(&self.0[i]) == self.0[i].tokens.len() => self.0.remove(i),
             Some(i) => {
-                let common = common(&self.0[i]);
-                Kept {
-                    tokens: tokens[..common].to_vec(),
-                    kv: self.0[i].kv.beginning(common),
+                let same = common(&self.0[i]);
+                let whole = same == self.0[i].tokens.len();
+                let copy = match whole {
+                    true => None,
+                    false => self.0[i].kv.beginning(same),
+                };
+                match copy {
+                    Some(kv) => Kept {
+                        tokens: tokens[..same].to_vec(),
+                        kv,
+                    },
+                    None => {
+                        let mut kept = self.0.remove(i);
+                        kept.tokens.truncate(same);
+                        kept.kv.truncate(same);
+                        kept
+                    }
                 }
             }
             None => Kept {
                 tokens: Vec::new(),
-                kv: Kv::new(config),
+                kv: new(),
             },
         };
         let mut room = POSITIONS_MAX.saturating_sub(tokens.len());
@@ -66,6 +77,8 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
+    use crate::attention::Kv;
+    use crate::config::Config;
     use std::path::Path;
 
     fn config() -> Config {
@@ -75,16 +88,19 @@ mod tests {
 
     /// Computes what is missing, and says how much was there.
     fn bring(prefixes: &mut Prefixes, config: &Config, tokens: &[u32]) -> usize {
-        let kept = prefixes.begin(config, tokens);
+        let kept = prefixes.begin(|| Sequence::Cpu(Kv::new(config)), tokens);
         let reused = kept.tokens.len();
         assert_eq!(kept.kv.len(), reused);
         let row = vec![1.0; config.kv_heads * config.head_dim];
+        let Sequence::Cpu(kv) = &mut kept.kv else {
+            panic!("made on the processor");
+        };
         for place in reused..tokens.len() {
             for layer in 0..config.windows.len() {
-                kept.kv.write(layer, place, &row, &row);
+                kv.write(layer, place, &row, &row);
             }
         }
-        kept.kv.extend(tokens.len() - reused);
+        kv.extend(tokens.len() - reused);
         kept.tokens = tokens.to_vec();
         reused
     }

@@ -5,7 +5,8 @@
 use candle_core::{Device, Tensor};
 use candle_transformers::generation::{LogitsProcessor, Sampling as Draw};
 
-use crate::Sampling;
+use crate::backend::Answer;
+use crate::{GenerateError, Sampling};
 
 pub struct Sampler {
     /// Absent where the likeliest token is taken.
@@ -36,22 +37,26 @@ impl Sampler {
     }
 
     /// The next token's id; fails where the logits are no numbers.
-    pub fn choose(&mut self, logits: &[f32]) -> Result<u32, String> {
-        let best = greedy(logits).ok_or(
-            "the model produced a logit that is not a number. The weights are damaged: fetch \
-             the checkpoint again.",
-        )?;
+    pub(crate) fn choose(&mut self, answer: Answer<'_>) -> Result<u32, GenerateError> {
+        let best = answer.best().ok_or_else(|| {
+            GenerateError::Internal(
+                "the model produced a logit that is not a number. The weights are damaged: \
+                 fetch the checkpoint again."
+                    .to_owned(),
+            )
+        })?;
         let Some(draws) = &mut self.draws else {
             return Ok(best);
         };
-        Tensor::from_slice(logits, logits.len(), &Device::Cpu)
+        let logits = answer.logits()?;
+        Tensor::from_slice(&logits, logits.len(), &Device::Cpu)
             .and_then(|logits| draws.sample(&logits))
-            .map_err(|error| format!("no token could be drawn: {error}"))
+            .map_err(|error| GenerateError::Internal(format!("no token could be drawn: {error}")))
     }
 }
 
 /// The largest logit's id, the lowest of equals; absent where one is NaN.
-fn greedy(logits: &[f32]) -> Option<u32> {
+pub(crate) fn greedy(logits: &[f32]) -> Option<u32> {
     let mut best = (0, f32::NEG_INFINITY);
     for (id, &logit) in logits.iter().enumerate() {
         if logit.is_nan() {
@@ -69,6 +74,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
+    use crate::backend::Answers;
 
     fn drawn(seed: u64, temperature: f64, top_p: f64) -> Vec<u32> {
         let logits = [1.0, 3.0, 2.0, 3.0, -1.0];
@@ -78,8 +84,16 @@ mod tests {
             top_p,
         });
         (0..2000)
-            .map(|_| sampler.choose(&logits).unwrap())
+            .map(|_| choose(&mut sampler, &logits).unwrap())
             .collect()
+    }
+
+    fn choose(sampler: &mut Sampler, logits: &[f32]) -> Result<u32, GenerateError> {
+        let answers = Answers::Cpu {
+            logits: logits.to_vec(),
+            vocab: logits.len(),
+        };
+        sampler.choose(answers.row(0))
     }
 
     #[test]
@@ -110,13 +124,9 @@ mod tests {
     #[test]
     fn ties_go_to_the_lowest_id_and_nan_is_an_error() {
         let mut sampler = Sampler::new(Sampling::Greedy);
-        assert_eq!(sampler.choose(&[1.0, 3.0, 2.0, 3.0]), Ok(1));
-        assert!(
-            sampler
-                .choose(&[1.0, f32::NAN])
-                .unwrap_err()
-                .contains("damaged")
-        );
+        assert_eq!(choose(&mut sampler, &[1.0, 3.0, 2.0, 3.0]).unwrap(), 1);
+        let error = choose(&mut sampler, &[1.0, f32::NAN]).unwrap_err();
+        assert!(error.to_string().contains("damaged"));
         assert!(drawn(7, 0.0, 1.0).iter().all(|&id| id == 1));
     }
 }

@@ -2,6 +2,7 @@
 //! request ends as a reply or as a clear failure, and none is lost.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[expect(dead_code, reason = "the studio's tests use the rest of it")]
 mod faulty;
 
 use faulty::{Act, Faulty, MODEL};

@@ -7,7 +7,7 @@
 use crate::compare::Table;
 use crate::probe::{Prober, Said, Subject, said};
 use crate::studio::Studio;
-use crate::view::{Ablation, Failure, ProbeCounts, Without};
+use crate::view::{Ablation, Failure, Probing, Without};
 use domain::citation;
 use domain::edit::Minimal;
 use domain::policy::{Clause, Policy};
@@ -16,43 +16,122 @@ use domain::verdict::Verdict;
 use std::collections::{BTreeMap, BTreeSet};
 use store::Probe;
 
+/// A case of a run, and the policy that it was judged by.
+struct Judged {
+    table: Table,
+    policy: Policy,
+    outcome: Outcome,
+    subject: Subject,
+}
+
 impl Studio {
-    /// Which clauses the verdict of a case in a run rests on.
+    /// Which clauses the verdict of a case in a run rests on. Waits behind evaluations; a new
+    /// one, or `cancel`, ends it.
     pub async fn ablate(
         &self,
         run: RunId,
         case: &str,
-        mut on_probe: impl FnMut(ProbeCounts) + Send,
+        mut on_probe: impl FnMut(Probing) + Send,
     ) -> Result<Ablation, Failure> {
+        let judged = self.judged(run, case).await?;
+        let mut prober = self.prober(&judged.table.run, &mut on_probe).await?;
+        judged.ablation(&mut prober).await
+    }
+
+    /// As `ablate`, where all that it needs was asked before.
+    pub async fn ablation(&self, run: RunId, case: &str) -> Result<Option<Ablation>, Failure> {
+        let judged = self.judged(run, case).await?;
+        let mut prober = self.knower(&judged.table.run);
+        match judged.ablation(&mut prober).await {
+            Ok(found) => Ok(Some(found)),
+            Err(_) if prober.lacks_an_answer() => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    async fn judged(&self, run: RunId, case: &str) -> Result<Judged, Failure> {
         let table = self.table(run, None).await?;
         let entry = table.entries.iter().find(|entry| entry.case.id == case);
         let entry =
             entry.ok_or_else(|| Failure::input(format!("Run {} has no case {case}.", run.0)))?;
-        let outcome = entry.outcome.as_ref().ok_or_else(|| {
+        let outcome = entry.outcome.clone().ok_or_else(|| {
             Failure::input(format!(
                 "Run {} has not judged {case}. Resume it first.",
                 run.0
             ))
         })?;
+        Ok(Judged {
+            subject: Subject::new(&entry.case, &entry.fingerprint, Some(&outcome)),
+            policy: self.policy_of(&table.run).await?,
+            outcome,
+            table,
+        })
+    }
+
+    /// For each case of a run, the clauses without which its verdict is another; all cases
+    /// are asked about a clause in one call.
+    pub(crate) async fn decisive(
+        &self,
+        table: &Table,
+        mut on_probe: impl FnMut(Probing) + Send,
+    ) -> Result<BTreeMap<String, BTreeSet<String>>, Failure> {
         let policy = self.policy_of(&table.run).await?;
-        let subject = Subject::new(&entry.case, &entry.fingerprint, Some(outcome));
+        let judged: Vec<(Subject, Said)> = table
+            .entries
+            .iter()
+            .filter_map(|entry| {
+                let outcome = entry.outcome.as_ref()?;
+                let subject = Subject::new(&entry.case, &entry.fingerprint, Some(outcome));
+                Some((subject, said(outcome)))
+            })
+            .collect();
+        let subjects: Vec<&Subject> = judged.iter().map(|(subject, _)| subject).collect();
+        let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         let mut prober = self.prober(&table.run, &mut on_probe).await?;
+        let rules = rules(&policy);
+        prober.total = rules.len() as u32;
+        for (index, rule) in rules.iter().enumerate() {
+            let Some(text) = removed(&policy, &rules, &[index]) else {
+                continue;
+            };
+            let probes = prober.ask(&text, &table.run.settings, &subjects).await?;
+            prober.step();
+            for ((subject, before), probe) in judged.iter().zip(probes) {
+                let of_case = found.entry(subject.case.id.clone()).or_default();
+                if changes(&probe, before) {
+                    of_case.insert(rule.id.clone());
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl Judged {
+    async fn ablation(&self, prober: &mut Prober<'_>) -> Result<Ablation, Failure> {
+        let Judged {
+            table,
+            policy,
+            outcome,
+            subject,
+        } = self;
         let mut search = Search {
-            policy: &policy,
-            rules: rules(&policy),
+            policy,
+            rules: rules(policy),
             settings: &table.run.settings,
-            subject: &subject,
+            subject,
             before: said(outcome),
-            prober: &mut prober,
+            prober,
         };
+        search.prober.total = search.rules.len() as u32;
         let mut without = Vec::new();
-        let cited = cited(outcome, &table);
+        let cited = cited(outcome, table);
         for index in 0..search.rules.len() {
             let probe = search.ask(&[index]).await?;
             let rule = &search.rules[index];
             without.push(Without {
                 clause: rule.id.clone(),
-                line: line_of(&table, &rule.id),
+                line: line_of(table, &rule.id),
                 verdict: probe.verdict,
                 cited: cited.contains(&rule.id),
                 decisive: changes(&probe, &search.before),
@@ -69,11 +148,12 @@ impl Studio {
             Some(first) => vec![first.clone()],
             None => search.smallest().await?,
         };
+        let effort = search.prober.counts;
         let counted: BTreeSet<&String> = decisive.iter().chain(&smallest).collect();
         let rests_on = cited.iter().filter(|id| counted.contains(id)).count();
         Ok(Ablation {
-            run,
-            case: case.to_owned(),
+            run: table.run.run,
+            case: subject.case.id.clone(),
             verdict: outcome.verdict,
             label: outcome.label.clone(),
             without,
@@ -81,44 +161,8 @@ impl Studio {
             decisive,
             smallest,
             cited: cited.into_iter().collect(),
-            effort: prober.counts,
+            effort,
         })
-    }
-
-    /// For each case of a run, the clauses without which its verdict is another; all cases
-    /// are asked about a clause in one call.
-    pub(crate) async fn decisive(
-        &self,
-        table: &Table,
-        mut on_probe: impl FnMut(ProbeCounts) + Send,
-    ) -> Result<BTreeMap<String, BTreeSet<String>>, Failure> {
-        let policy = self.policy_of(&table.run).await?;
-        let judged: Vec<(Subject, Said)> = table
-            .entries
-            .iter()
-            .filter_map(|entry| {
-                let outcome = entry.outcome.as_ref()?;
-                let subject = Subject::new(&entry.case, &entry.fingerprint, Some(outcome));
-                Some((subject, said(outcome)))
-            })
-            .collect();
-        let subjects: Vec<&Subject> = judged.iter().map(|(subject, _)| subject).collect();
-        let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        let mut prober = self.prober(&table.run, &mut on_probe).await?;
-        let rules = rules(&policy);
-        for (index, rule) in rules.iter().enumerate() {
-            let Some(text) = removed(&policy, &rules, &[index]) else {
-                continue;
-            };
-            let probes = prober.ask(&text, &table.run.settings, &subjects).await?;
-            for ((subject, before), probe) in judged.iter().zip(probes) {
-                let of_case = found.entry(subject.case.id.clone()).or_default();
-                if changes(&probe, before) {
-                    of_case.insert(rule.id.clone());
-                }
-            }
-        }
-        Ok(found)
     }
 }
 
@@ -145,6 +189,7 @@ impl Search<'_, '_> {
             .prober
             .ask(&policy, self.settings, &[self.subject])
             .await?;
+        self.prober.step();
         Ok(probes.remove(0))
     }
 

@@ -4,6 +4,7 @@
 use crate::models;
 use crate::view::{CheckpointView, Failure, FaultView, FormatBytes, MemoryView, VerifiedView};
 use engine::{Cancel, Checkpoint, LoadError, Machine, MemoryPlan, Numerics, Synth, Synthesised};
+use serde::Serialize;
 use std::path::{Path, PathBuf};
 
 pub use engine::{Like, Workload};
@@ -18,6 +19,11 @@ pub fn folder(root: &Path, given: &str) -> Result<PathBuf, Failure> {
     models::find(root, given)
         .map(|found| found.path)
         .map_err(Failure::model)
+}
+
+/// Pebble's folder, with which a GPU is tested; none where it cannot be found.
+pub fn pebble(root: &Path) -> Option<PathBuf> {
+    folder(root, models::PEBBLE).ok()
 }
 
 /// What a model's folder holds, and whether it fits; `digest` reads every byte.
@@ -38,6 +44,63 @@ pub fn info(
         Err(_) => (path.to_string_lossy().into_owned(), false),
     };
     Ok(view(id, demonstration, checkpoint, &plan))
+}
+
+/// The GPUs that a model could judge on, each with what fits it, or why there are none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct GpusView {
+    pub gpus: Vec<GpuView>,
+    /// Why no GPU can be used.
+    pub problem: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct GpuView {
+    pub name: String,
+    /// `sm_90`, …
+    pub architecture: String,
+    pub memory_bytes: u64,
+    /// What the model needs there; absent where it does not fit.
+    pub needed_bytes: Option<u64>,
+    /// Cases at once, of so many tokens, over a policy of so many.
+    pub cases: u32,
+    pub case_tokens: u32,
+    pub policy_tokens: u32,
+    /// Why it does not fit.
+    pub refusal: Option<String>,
+}
+
+/// What a GPU's driver and a desktop are taken to use of its memory.
+const GPU_TAKEN_BYTES: u64 = 1 << 30;
+
+/// What of a model's folder fits which GPU. Nothing is started on them.
+pub fn gpus(path: &Path) -> GpusView {
+    match engine::gpus() {
+        Err(why) => GpusView {
+            gpus: Vec::new(),
+            problem: Some(why),
+        },
+        Ok(found) => GpusView {
+            gpus: found.into_iter().map(|gpu| fitted(path, gpu)).collect(),
+            problem: None,
+        },
+    }
+}
+
+fn fitted(path: &Path, gpu: engine::Gpu) -> GpuView {
+    let free = gpu.memory_bytes.saturating_sub(GPU_TAKEN_BYTES);
+    let plan = engine::gpu_plan(path, free);
+    let workload = plan.as_ref().ok().map(|plan| plan.workload);
+    GpuView {
+        name: gpu.name,
+        architecture: gpu.architecture,
+        memory_bytes: gpu.memory_bytes,
+        needed_bytes: plan.as_ref().ok().map(|plan| plan.total_bytes),
+        cases: workload.map_or(0, |workload| workload.cases),
+        case_tokens: workload.map_or(0, |workload| workload.case_tokens),
+        policy_tokens: workload.map_or(0, |workload| workload.policy_tokens),
+        refusal: plan.err(),
+    }
 }
 
 /// Whether `info` reads every byte for the digest.

@@ -67,6 +67,9 @@ impl Entry {
     }
 }
 
+/// A case that flipped: what was said before and now.
+pub(crate) type Flipped<'a> = (&'a Entry, &'a Outcome, &'a Outcome, FlipKind);
+
 /// The run that another is compared with.
 pub(crate) struct Base {
     pub summary: RunSummary,
@@ -120,7 +123,7 @@ impl Table {
         let before = self.before(entry);
         let flip = outcome.zip(before).and_then(|(now, before)| {
             let kind = flip(reading(before), reading(now), case.expected)?;
-            Some((kind, self.certainty(entry, before, now).0))
+            Some((kind, self.certainty(entry, before, now)))
         });
         CaseRow {
             case: case.id.clone(),
@@ -145,7 +148,8 @@ impl Table {
                 margin: before.margin,
             }),
             flip: flip.map(|(kind, _)| kind),
-            certainty: flip.map(|(_, certainty)| certainty),
+            certainty: flip.map(|(_, (certainty, _))| certainty),
+            evidence: flip.and_then(|(_, (_, evidence))| evidence),
         }
     }
 
@@ -290,7 +294,7 @@ impl Table {
     }
 
     /// The cases that flipped, with what was said before and now.
-    pub(crate) fn flipped(&self) -> impl Iterator<Item = (&Entry, &Outcome, &Outcome, FlipKind)> {
+    pub(crate) fn flipped(&self) -> impl Iterator<Item = Flipped<'_>> {
         self.entries.iter().filter_map(|entry| {
             let now = entry.outcome.as_ref()?;
             let before = self.before(entry)?;

@@ -2,10 +2,11 @@
 //! revision, with both texts put into the same form (`domain::form`), until
 //! `domain::certainty` decides. All flips that are still open share a pair's two texts.
 
+use crate::compare::{Flipped, Table};
 use crate::history::sides;
 use crate::probe::{Prober, Said, Subject, said};
 use crate::studio::{Studio, now_ms};
-use crate::view::{ConfirmRequest, Confirmed, Failure, ProbeCounts};
+use crate::view::{ConfirmRequest, Confirmed, Failure, ProbeCounts, Probing, Tested};
 use domain::certainty::{BATCH, Evidence, Pair, walk};
 use domain::flip::Certainty;
 use domain::form;
@@ -32,6 +33,13 @@ impl Open {
     fn is_undecided(&self) -> bool {
         self.found.certainty == Certainty::Undecided
     }
+
+    fn tested(&self) -> Tested {
+        Tested {
+            case: self.subject.case.id.clone(),
+            evidence: self.found,
+        }
+    }
 }
 
 /// The two runs' policies and settings.
@@ -42,12 +50,13 @@ struct Both {
 }
 
 impl Studio {
-    /// Tests every flip from run `a` to run `b`, and remembers what was found. Waits behind
-    /// evaluations; a new one, or `cancel`, ends it, and what was sampled is kept.
+    /// Tests flips from run `a` to run `b`, and remembers what was found, each as soon as it
+    /// is decided. Waits behind evaluations; a new one, or `cancel`, ends it, and what was
+    /// sampled is kept.
     pub async fn confirm(
         &self,
         request: ConfirmRequest,
-        mut on_probe: impl FnMut(ProbeCounts) + Send,
+        mut on_probe: impl FnMut(Probing) + Send,
     ) -> Result<Confirmed, Failure> {
         if !(1..=PAIRS_BOUND).contains(&request.pairs_max) {
             return Err(Failure::input(format!(
@@ -62,8 +71,8 @@ impl Studio {
             self.store().run(request.b).await?,
         );
         one_model(&a, &b)?;
-        let mut open: Vec<Open> = table
-            .flipped()
+        let mut open: Vec<Open> = wanted(&table, &request.cases)?
+            .into_iter()
             .map(|(entry, before, now, _)| Open {
                 subject: Subject::new(&entry.case, &entry.fingerprint, None),
                 before: said(before),
@@ -84,23 +93,41 @@ impl Studio {
             }
         } else if !open.is_empty() {
             let mut prober = self.prober(&b, &mut on_probe).await?;
+            prober.total = request.pairs_max * open.len() as u32;
             let mut done = 0;
             while done < request.pairs_max && open.iter().any(Open::is_undecided) {
                 let next = (done + BATCH).min(request.pairs_max);
                 for seed in done..next {
                     both.sample(&mut prober, u64::from(seed), &mut open).await?;
                 }
-                for flip in &mut open {
-                    flip.found = match flip.is_undecided() {
-                        true => walk(flip.pairs.iter().copied()),
-                        false => flip.found,
-                    };
+                let mut decided = Vec::new();
+                for flip in open.iter_mut().filter(|flip| flip.is_undecided()) {
+                    flip.found = walk(flip.pairs.iter().copied());
+                    if !flip.is_undecided() {
+                        // The pairs that are no longer needed.
+                        prober.done += request.pairs_max - next;
+                        decided.push(&*flip);
+                    }
                 }
+                self.keep(&a, &b, decided.iter().copied()).await?;
+                let tested = decided.iter().map(|flip| flip.tested()).collect();
+                prober.tell(tested);
                 done = next;
             }
             counts = prober.counts;
         }
-        self.keep(&a, &b, &open).await?;
+        self.keep(&a, &b, open.iter()).await?;
+        let left = open.iter().filter(|flip| flip.is_undecided());
+        let tested: Vec<Tested> = match both.differ_in_form_alone() {
+            true => open.iter().map(Open::tested).collect(),
+            false => left.map(Open::tested).collect(),
+        };
+        on_probe(Probing {
+            effort: counts,
+            done: 1,
+            total: 1,
+            tested,
+        });
         let count = |certainty| {
             let found = open.iter().filter(|flip| flip.found.certainty == certainty);
             found.count() as u32
@@ -115,11 +142,15 @@ impl Studio {
     }
 
     /// Remembers what is not known yet.
-    async fn keep(&self, a: &Run, b: &Run, flips: &[Open]) -> Result<(), Failure> {
+    async fn keep(
+        &self,
+        a: &Run,
+        b: &Run,
+        flips: impl Iterator<Item = &Open>,
+    ) -> Result<(), Failure> {
         let sides = sides(a, b);
         let known = self.store().confirmations(&sides).await?;
         let news: Vec<(String, Evidence)> = flips
-            .iter()
             .map(|flip| (flip.subject.fingerprint.clone(), flip.found))
             .filter(|(fingerprint, found)| known.get(fingerprint) != Some(found))
             .collect();
@@ -177,9 +208,29 @@ impl Both {
                 before_same: is(before, &flip.before),
                 after_same: is(after, &flip.after),
             });
+            prober.done += 1;
         }
+        prober.tell(Vec::new());
         Ok(())
     }
+}
+
+/// The flips that are asked about: all of them where no case is named.
+pub(crate) fn wanted<'t>(table: &'t Table, cases: &[String]) -> Result<Vec<Flipped<'t>>, Failure> {
+    let mut flips: Vec<Flipped<'t>> = table.flipped().collect();
+    if cases.is_empty() {
+        return Ok(flips);
+    }
+    let has = |id: &String| flips.iter().any(|(entry, ..)| entry.case.id == *id);
+    if let Some(stays) = cases.iter().find(|id| !has(id)) {
+        let before = table.base.as_ref().map_or(0, |base| base.summary.run.0);
+        return Err(Failure::input(format!(
+            "{stays} did not flip from run {before} to run {}. Name a case that did.",
+            table.run.run.0
+        )));
+    }
+    flips.retain(|(entry, ..)| cases.contains(&entry.case.id));
+    Ok(flips)
 }
 
 pub(crate) fn one_model(a: &Run, b: &Run) -> Result<(), Failure> {

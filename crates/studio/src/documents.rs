@@ -160,7 +160,7 @@ impl Studio {
         let text =
             std::str::from_utf8(&before.bytes).map_err(|_| not_utf8(&file, &before.bytes))?;
         let edited = match &edit {
-            SuiteEdit::Add { case } => case::edit_suite(text, None, Some(case)),
+            SuiteEdit::Add { case, before } => case::add_to_suite(text, case, before.as_deref()),
             SuiteEdit::Replace { id, case } => case::edit_suite(text, Some(id), Some(case)),
             SuiteEdit::Remove { id } => case::edit_suite(text, Some(id), None),
         };
@@ -227,7 +227,7 @@ impl Studio {
 /// What `domain::case::edit_suite` cannot see: an id that another case has.
 fn check_edit(file: &str, suite: &Suite, edit: &SuiteEdit) -> Result<(), Failure> {
     let (case, replaced) = match edit {
-        SuiteEdit::Add { case } => (case, None),
+        SuiteEdit::Add { case, .. } => (case, None),
         SuiteEdit::Replace { id, case } => (case, Some(id)),
         SuiteEdit::Remove { .. } => return Ok(()),
     };

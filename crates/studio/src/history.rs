@@ -8,7 +8,7 @@ use crate::compare::{Base, Entry, Table, summary};
 use crate::screens::{confusion, edited_hunks, estimates_of, overlap};
 use crate::studio::{Record, RecordedCase, Studio, now_ms};
 use crate::view::{
-    BaselineTrace, Comparison, Failure, ProbeCounts, RunSummary, RunView, TraceView, Usage,
+    BaselineTrace, Comparison, Failure, Probing, RunSummary, RunView, TraceView, Usage,
 };
 use domain::case::Case;
 use domain::coverage::{Coverage, Seen, coverage};
@@ -127,7 +127,7 @@ impl Studio {
     pub async fn coverage_ablated(
         &self,
         run: RunId,
-        on_probe: impl FnMut(ProbeCounts) + Send,
+        on_probe: impl FnMut(Probing) + Send,
     ) -> Result<Coverage, Failure> {
         let table = self.table(run, None).await?;
         let decisive = self.decisive(&table, on_probe).await?;

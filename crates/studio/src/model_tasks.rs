@@ -12,7 +12,7 @@ use crate::view::{
     SpeedView, UnfinishedView, VerifiedView,
 };
 use engine::bench::Bench;
-use engine::{Cancel, GenerateError, Machine};
+use engine::{Cancel, GenerateError, Machine, Placement};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -169,6 +169,7 @@ impl Studio {
     pub async fn speed_test(&self, id: &str) -> Result<SpeedView, Failure> {
         let running = self.model_task().begin()?;
         let path = checkpoints::folder(self.root(), id)?;
+        let (device, pebble) = (self.model().device(), checkpoints::pebble(self.root()));
         let _alone = self.turns().idle().await;
         let cancel = running.cancel.clone();
         let numerics = of_engine(self.model().numerics());
@@ -177,8 +178,13 @@ impl Studio {
                 GenerateError::Cancelled => Failure::cancelled(),
                 other => Failure::model(other.to_string()),
             };
-            let bench =
-                Bench::load(&path, numerics).map_err(|error| Failure::model(error.to_string()))?;
+            let placement = Placement {
+                device,
+                pebble: pebble.as_deref(),
+                numerics,
+            };
+            let bench = Bench::load(&path, placement);
+            let bench = bench.map_err(|error| Failure::model(error.to_string()))?;
             let prefill = bench
                 .prefill(SPEED_PROMPT_TOKENS, SPEED_REPEATS, &cancel)
                 .map_err(failed)?;

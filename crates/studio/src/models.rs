@@ -19,7 +19,7 @@ use crate::judge::{Judge, of_engine};
 use crate::servers::{self, Servers};
 use crate::view::{Failure, ModelView};
 use domain::run::Numerics;
-use engine::Engine;
+use engine::{Device, Engine, Placement};
 use remote::Endpoint;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -65,6 +65,7 @@ pub(crate) struct Models {
     root: PathBuf,
     configured: Option<String>,
     numerics: Numerics,
+    device: Device,
     servers: Arc<Servers>,
     slot: Mutex<Result<Slot, String>>,
 }
@@ -84,6 +85,7 @@ impl Models {
         option: Option<&str>,
         configured: Option<String>,
         numerics: Numerics,
+        device: Device,
         servers: Arc<Servers>,
     ) -> Models {
         let stored = std::fs::read_to_string(choice_path(root)).ok();
@@ -92,12 +94,13 @@ impl Models {
             .or(stored)
             .or(configured.as_deref())
             .unwrap_or(PEBBLE);
-        let slot = find(root, id).map(|found| load(found, numerics));
+        let slot = find(root, id).map(|found| load(found, device, numerics, root));
         Models {
             root: root.to_owned(),
             slot: Mutex::new(slot),
             configured,
             numerics,
+            device,
             servers,
         }
     }
@@ -116,6 +119,7 @@ impl Models {
             root: root.to_owned(),
             configured: None,
             numerics,
+            device: Device::Cpu,
             servers,
             slot: Mutex::new(Ok(Slot {
                 found,
@@ -189,6 +193,11 @@ impl Models {
         }
     }
 
+    /// Where models on disk compute.
+    pub(crate) fn device(&self) -> Device {
+        self.device
+    }
+
     /// The model's digest, once it is loaded.
     pub(crate) fn digest(&self) -> Option<String> {
         let slot = self.lock();
@@ -251,7 +260,7 @@ impl Models {
             {
                 slot
             }
-            _ => load(found.clone(), self.numerics),
+            _ => load(found.clone(), self.device, self.numerics, &self.root),
         };
         self.reach(&slot).await?;
         wait(slot.clone()).await?;
@@ -293,7 +302,8 @@ async fn wait(mut slot: Slot) -> Result<Ready, Failure> {
     }
 }
 
-fn load(found: Found, numerics: Numerics) -> Slot {
+/// Loads a model to `device`; a GPU is tested with Pebble, if the workspace can reach it.
+fn load(found: Found, device: Device, numerics: Numerics, root: &Path) -> Slot {
     if found.remote {
         let (change, state) = watch::channel(State::Unreached);
         return Slot {
@@ -305,9 +315,15 @@ fn load(found: Found, numerics: Numerics) -> Slot {
     }
     let (sender, state) = watch::channel(State::Loading);
     let path = found.path.clone();
+    let pebble = find(root, PEBBLE).ok().map(|found| found.path);
     let work = move || {
         let started = Instant::now();
-        let state = match Engine::load_as(&path, of_engine(numerics)) {
+        let placement = Placement {
+            device,
+            pebble: pebble.as_deref(),
+            numerics: of_engine(numerics),
+        };
+        let state = match Engine::load_to(&path, placement) {
             Ok(engine) => State::Ready(Arc::new(engine)),
             Err(error) => State::Failed(error.to_string()),
         };

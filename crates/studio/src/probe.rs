@@ -1,7 +1,8 @@
 //! Asks the model about texts that are no run's: each question once, the answers kept.
 //!
 //! A search asks about many texts; all cases of one text go to the engine in one call,
-//! because they share its prefix. It waits behind evaluations, and a new one ends it.
+//! because they share its prefix. It waits behind evaluations, and a new one ends it. The
+//! same searches tell what is known without asking: they stop where an answer is missing.
 
 use crate::compare::reading;
 use crate::evaluate::prefix;
@@ -9,13 +10,14 @@ use crate::judge::Judge;
 use crate::stream;
 use crate::studio::{Studio, now_ms};
 use crate::turns::Turn;
-use crate::view::{Code, Failure, ProbeCounts};
+use crate::view::{Code, Failure, ProbeCounts, Probing, Tested};
 use domain::case::Case;
-use domain::policy::{Policy, parse};
+use domain::policy::{Policy, RevisionId, parse};
 use domain::prompt;
 use domain::run::{Outcome, RunId, Settings};
 use domain::verdict::Verdict;
 use engine::{Draft, Event, GenerateError, Reply};
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use store::{Probe, ProbeKey, Run};
@@ -53,16 +55,33 @@ pub(crate) fn said(outcome: &Outcome) -> Said {
     (verdict, label.map(str::to_owned))
 }
 
-/// Told after each question, with what was asked so far.
-pub(crate) type OnProbe<'a> = &'a mut (dyn FnMut(ProbeCounts) + Send);
+/// Told after each question.
+pub(crate) type OnProbe<'a> = &'a mut (dyn FnMut(Probing) + Send);
 
 pub(crate) struct Prober<'a> {
     studio: &'a Studio,
-    judge: Arc<dyn Judge>,
-    turn: Turn,
+    model_digest: String,
+    source: Source<'a>,
     pub counts: ProbeCounts,
-    on_probe: OnProbe<'a>,
-    _running: MutexGuard<'a, Option<RunId>>,
+    /// Steps done, of those that are planned.
+    pub done: u32,
+    pub total: u32,
+}
+
+/// Where answers come from that the search needs.
+enum Source<'a> {
+    /// The database, and the model for what is not there.
+    Model {
+        judge: Arc<dyn Judge>,
+        turn: Turn,
+        on_probe: OnProbe<'a>,
+        _running: MutexGuard<'a, Option<RunId>>,
+    },
+    /// The database alone; of each text and settings it is read once.
+    Known {
+        read: HashMap<(RevisionId, String), HashMap<String, Probe>>,
+        missing: bool,
+    },
 }
 
 impl Studio {
@@ -72,7 +91,7 @@ impl Studio {
         run: &Run,
         on_probe: OnProbe<'a>,
     ) -> Result<Prober<'a>, Failure> {
-        let (turn, running) = self.turns().behind().await;
+        let (turn, running) = self.turns().behind().await.ok_or_else(cancelled)?;
         let ready = turn
             .or_cancelled(self.model().ready())
             .await
@@ -83,12 +102,32 @@ impl Studio {
         }
         Ok(Prober {
             studio: self,
-            judge: ready.judge,
-            turn,
+            model_digest: info.digest.clone(),
+            source: Source::Model {
+                judge: ready.judge,
+                turn,
+                on_probe,
+                _running: running,
+            },
             counts: ProbeCounts::default(),
-            on_probe,
-            _running: running,
+            done: 0,
+            total: 0,
         })
+    }
+
+    /// A prober that knows what was asked before, and neither waits nor asks.
+    pub(crate) fn knower(&self, run: &Run) -> Prober<'_> {
+        Prober {
+            studio: self,
+            model_digest: run.model.digest.clone(),
+            source: Source::Known {
+                read: HashMap::new(),
+                missing: false,
+            },
+            counts: ProbeCounts::default(),
+            done: 0,
+            total: 0,
+        }
     }
 
     /// The policy of a run, as it was judged.
@@ -100,6 +139,34 @@ impl Studio {
 }
 
 impl Prober<'_> {
+    /// Whether the search ended because an answer is not known; asking anew is then possible.
+    pub(crate) fn lacks_an_answer(&mut self) -> bool {
+        match &mut self.source {
+            Source::Known { missing, .. } => std::mem::take(missing),
+            Source::Model { .. } => false,
+        }
+    }
+
+    /// One planned step is done.
+    pub(crate) fn step(&mut self) {
+        self.done += 1;
+        self.total = self.total.max(self.done);
+        self.tell(Vec::new());
+    }
+
+    pub(crate) fn tell(&mut self, tested: Vec<Tested>) {
+        let news = Probing {
+            effort: self.counts,
+            done: self.done,
+            total: self.total,
+            tested,
+        };
+        match &mut self.source {
+            Source::Model { on_probe, .. } => on_probe(news),
+            Source::Known { .. } => {}
+        }
+    }
+
     /// What the model says of each case under a policy and settings, in order.
     pub(crate) async fn ask(
         &mut self,
@@ -107,12 +174,15 @@ impl Prober<'_> {
         settings: &Settings,
         subjects: &[&Subject],
     ) -> Result<Vec<Probe>, Failure> {
-        let digest = self.judge.info().digest.clone();
+        let digest = self.model_digest.clone();
         let key = ProbeKey {
             revision: &policy.revision,
             model_digest: &digest,
             settings,
         };
+        if matches!(self.source, Source::Known { .. }) {
+            return self.recall(&key, subjects).await;
+        }
         let mut known = self.studio.store().probes(&key).await?;
         let mut seen = HashSet::new();
         let missing: Vec<Subject> = subjects
@@ -132,28 +202,63 @@ impl Prober<'_> {
                 .await?;
             known.extend(rows);
         }
-        if self.turn.is_cancelled() {
+        if self.is_cancelled() {
             return Err(cancelled());
         }
-        (self.on_probe)(self.counts);
+        let answer = |subject: &&Subject| known.get(&subject.fingerprint).cloned();
         subjects
             .iter()
-            .map(|subject| {
-                known
-                    .get(&subject.fingerprint)
-                    .cloned()
-                    .ok_or_else(|| no_answer(&subject.case.id))
-            })
+            .map(|subject| answer(subject).ok_or_else(|| no_answer(&subject.case.id)))
             .collect()
     }
 
-    /// One call of the engine (`&mut`, as whoever listens need not be shared). What was answered before a cancellation is kept.
+    /// As `ask`, from what is known.
+    async fn recall(
+        &mut self,
+        key: &ProbeKey<'_>,
+        subjects: &[&Subject],
+    ) -> Result<Vec<Probe>, Failure> {
+        let Source::Known { read, missing } = &mut self.source else {
+            return Err(cancelled());
+        };
+        let settings = serde_json::to_string(key.settings)
+            .map_err(|error| Failure::internal(format!("settings: {error}")))?;
+        let known = match read.entry((key.revision.clone(), settings)) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(self.studio.store().probes(key).await?),
+        };
+        let mut found = Vec::with_capacity(subjects.len());
+        for subject in subjects {
+            let Some(probe) = known.get(&subject.fingerprint) else {
+                *missing = true;
+                return Err(no_answer(&subject.case.id));
+            };
+            found.push(probe.clone());
+        }
+        self.counts.known += found.len() as u32;
+        Ok(found)
+    }
+
+    fn is_cancelled(&self) -> bool {
+        match &self.source {
+            Source::Model { turn, .. } => turn.is_cancelled(),
+            Source::Known { .. } => false,
+        }
+    }
+
+    /// One call of the engine. What was answered before a cancellation is kept.
     async fn generate(
         &mut self,
         policy: &Policy,
         settings: &Settings,
         subjects: Vec<Subject>,
     ) -> Result<HashMap<String, Probe>, Failure> {
+        let Source::Model { judge, turn, .. } = &self.source else {
+            return Ok(HashMap::new());
+        };
+        let (judge, cancel) = (judge.clone(), turn.flag().clone());
+        let context_tokens = judge.info().context_tokens;
+        let prefix = prefix(policy, settings.effort);
         let sides = prompt::alternatives(&policy.output);
         let (cases, requests): (Vec<_>, Vec<_>) = subjects
             .into_iter()
@@ -162,11 +267,6 @@ impl Prober<'_> {
                 ((subject.case.id, subject.fingerprint), request)
             })
             .unzip();
-        let (judge, prefix, cancel) = (
-            self.judge.clone(),
-            prefix(policy, settings.effort),
-            self.turn.flag().clone(),
-        );
         let answered = tokio::task::spawn_blocking(move || {
             let mut replies: Vec<(usize, Reply)> = Vec::new();
             let ended = judge.generate(&prefix, &requests, &cancel, &mut |event| {
@@ -184,7 +284,6 @@ impl Prober<'_> {
             Err(GenerateError::TooLong(message)) => return Err(Failure::input(message)),
             Err(GenerateError::Internal(message)) => return Err(Failure::model(message)),
         }
-        let context_tokens = self.judge.info().context_tokens;
         let read = |(index, reply): (usize, Reply)| {
             let (case, fingerprint) = cases[index].clone();
             let outcome = stream::outcome(case, reply, &policy.output, context_tokens);

@@ -53,6 +53,8 @@ pub struct Options {
     pub model: Option<String>,
     /// How the engine multiplies, before what touchstone.toml says.
     pub numerics: Option<Numerics>,
+    /// Where a model on disk computes, before what touchstone.toml says.
+    pub device: Option<engine::Device>,
     pub bad_database: BadDatabase,
     /// Judges instead of any model on disk (a replay, in tests).
     pub judge: Option<Arc<dyn Judge>>,
@@ -117,6 +119,8 @@ impl Studio {
         let mut problems = Vec::from_iter(config_problem);
         let store = open_store(&data.join(DATABASE), options.bad_database, &mut problems).await?;
         let servers = Arc::new(Servers::open(store.clone(), options.outside).await?);
+        let device = options.device.or(config.device.map(Into::into));
+        let device = device.unwrap_or_default();
         let models = match options.judge {
             Some(judge) => Models::fixed(&root, judge, servers.clone()),
             None => Models::new(
@@ -124,6 +128,7 @@ impl Studio {
                 options.model.as_deref(),
                 config.model.clone(),
                 options.numerics.or(config.numerics).unwrap_or_default(),
+                device,
                 servers.clone(),
             ),
         };
@@ -216,9 +221,14 @@ impl Studio {
             .expect("no holder of this lock panics") = case;
     }
 
-    /// Stops the evaluation under way, if any.
+    /// Stops the evaluation under way, if any, and whatever waits behind it.
     pub fn cancel(&self) {
         self.inner.turns.cancel();
+    }
+
+    /// Stops confirming, attribution and ablation, and no evaluation.
+    pub fn cancel_probes(&self) {
+        self.inner.turns.cancel_later();
     }
 
     /// Stops what runs and closes the database in good order.

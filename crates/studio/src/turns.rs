@@ -3,11 +3,13 @@
 use domain::run::RunId;
 use engine::Cancel;
 use std::sync::{Arc, Mutex, MutexGuard};
-use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard, Notify};
+use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard, Notify, watch};
 
 #[derive(Default)]
 pub(crate) struct Turns {
     newest: Mutex<Option<Ticket>>,
+    /// Raised to end what waits behind evaluations.
+    ended: watch::Sender<u64>,
     /// Held by the evaluation that runs. It holds a run that was left running because
     /// its caller went away in the middle.
     running: AsyncMutex<Option<RunId>>,
@@ -16,13 +18,29 @@ pub(crate) struct Turns {
 /// The right to evaluate until someone else begins. Dropping it ends what it started.
 pub(crate) struct Turn(Ticket);
 
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct Ticket {
+    work: Work,
     cancel: Cancel,
     changed: Arc<Notify>,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Work {
+    Evaluation,
+    /// What may be done at any time, and gives way to every evaluation.
+    Later,
+}
+
 impl Ticket {
+    fn new(work: Work) -> Ticket {
+        Ticket {
+            work,
+            cancel: Cancel::default(),
+            changed: Arc::default(),
+        }
+    }
+
     fn cancel(&self) {
         self.cancel.cancel();
         self.changed.notify_waiters();
@@ -31,7 +49,8 @@ impl Ticket {
 
 impl Turns {
     pub(crate) fn begin(&self) -> Turn {
-        let ticket = Ticket::default();
+        let ticket = Ticket::new(Work::Evaluation);
+        self.end_waiting();
         if let Some(older) = self.lock().replace(ticket.clone()) {
             older.cancel();
         }
@@ -39,10 +58,15 @@ impl Turns {
     }
 
     /// As `begin`, behind what runs or waits already: work that may be done later, and that
-    /// a new evaluation ends.
-    pub(crate) async fn behind(&self) -> (Turn, AsyncMutexGuard<'_, Option<RunId>>) {
+    /// a new evaluation ends, even while it waits. Nothing when it was ended.
+    pub(crate) async fn behind(&self) -> Option<(Turn, AsyncMutexGuard<'_, Option<RunId>>)> {
+        let mut ended = self.ended.subscribe();
         loop {
-            let running = self.idle().await;
+            let running = tokio::select! {
+                biased;
+                _ = ended.changed() => return None,
+                running = self.idle() => running,
+            };
             let waiting = {
                 let mut newest = self.lock();
                 match newest
@@ -51,22 +75,41 @@ impl Turns {
                 {
                     Some(ticket) => Turn::watch(ticket),
                     None => {
-                        let ticket = Ticket::default();
+                        let ticket = Ticket::new(Work::Later);
                         *newest = Some(ticket.clone());
-                        return (Turn(ticket), running);
+                        return Some((Turn(ticket), running));
                     }
                 }
             };
             // An evaluation has begun and waits for its turn; it goes first.
             drop(running);
-            waiting.await;
+            tokio::select! {
+                biased;
+                _ = ended.changed() => return None,
+                () = waiting => {}
+            }
         }
     }
 
+    /// Ends whatever runs or waits.
     pub(crate) fn cancel(&self) {
+        self.end_waiting();
         if let Some(ticket) = self.lock().take() {
             ticket.cancel();
         }
+    }
+
+    /// Ends what gives way to evaluations, and leaves these alone.
+    pub(crate) fn cancel_later(&self) {
+        self.end_waiting();
+        let mut newest = self.lock();
+        if let Some(ticket) = newest.take_if(|ticket| ticket.work == Work::Later) {
+            ticket.cancel();
+        }
+    }
+
+    fn end_waiting(&self) {
+        self.ended.send_modify(|times| *times += 1);
     }
 
     /// Waits until no other evaluation runs.

@@ -16,6 +16,7 @@ pub use checkpoint::{
 };
 
 use domain::case::Case;
+use domain::certainty::Evidence;
 use domain::coverage::Standing;
 use domain::diff::{ChangedLines, DiffPart};
 use domain::flip::{Certainty, Flip, FlipKind, Metrics, Rate};
@@ -36,8 +37,8 @@ pub use bundle::{
     RerunReport, SignatureView, Signed, SignerRequest, VerifyRequest, WithheldRequest,
 };
 pub use insight::{
-    Ablation, AttributedHunk, Attribution, Cause, ConfirmRequest, Confirmed, FlipCause,
-    ProbeCounts, Without,
+    Ablation, AttributedHunk, Attribution, Cause, ConfirmRequest, Confirmed, FileLines, FlipCause,
+    ProbeCounts, Probing, Tested, Without,
 };
 pub use release::{
     Block, FormatState, FormattedFile, GateReport, Release, ReleaseView, SignOff, SignOffRequest,
@@ -214,9 +215,20 @@ pub struct SuiteSaved {
 #[serde(rename_all = "snake_case", tag = "kind")]
 #[ts(export)]
 pub enum SuiteEdit {
-    Add { case: Case },
-    Replace { id: String, case: Case },
-    Remove { id: String },
+    /// Before the case with the id `before`, else at the end.
+    Add {
+        case: Case,
+        #[serde(default)]
+        #[ts(optional)]
+        before: Option<String>,
+    },
+    Replace {
+        id: String,
+        case: Case,
+    },
+    Remove {
+        id: String,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
@@ -404,6 +416,10 @@ pub struct CaseRow {
     pub before: Option<Before>,
     pub flip: Option<FlipKind>,
     pub certainty: Option<Certainty>,
+    /// By what the flip was found to be real or noise; absent while nothing was tested.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub evidence: Option<Evidence>,
 }
 
 /// The same case in the baseline.
@@ -521,4 +537,14 @@ pub enum WorkspaceEvent {
     PolicyChanged { name: String, file_hash: String },
     SuiteChanged { name: String, file_hash: String },
     PoliciesChanged,
+}
+
+/// Files that a person drags over the window.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+#[ts(export)]
+pub enum FileDrop {
+    Over,
+    Left,
+    Dropped { files: Vec<String> },
 }

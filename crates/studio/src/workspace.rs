@@ -18,7 +18,27 @@ pub(crate) struct Config {
     /// `pebble`, or a folder relative to the workspace.
     pub model: Option<String>,
     pub numerics: Option<Numerics>,
+    pub device: Option<DeviceName>,
     pub debounce_ms: Option<u32>,
+}
+
+/// Where models on disk compute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum DeviceName {
+    Auto,
+    Cpu,
+    Cuda,
+}
+
+impl From<DeviceName> for engine::Device {
+    fn from(name: DeviceName) -> engine::Device {
+        match name {
+            DeviceName::Auto => engine::Device::Auto,
+            DeviceName::Cpu => engine::Device::Cpu,
+            DeviceName::Cuda => engine::Device::Cuda,
+        }
+    }
 }
 
 /// A file that cannot be read as TOML is a problem, not the end.

@@ -20,6 +20,7 @@ import { clauseGutter } from './clauseGutter';
 import { clauses } from './clauses';
 import { flash } from './flash';
 import { frontMatter } from './frontMatter';
+import { marks } from './marks';
 import { problems } from './problems';
 import { theme } from './theme';
 
@@ -60,6 +61,7 @@ export function createState(text: string, events: EditorEvents): EditorState {
       highlightSelectionMatches(),
       clauses(),
       frontMatter(),
+      marks(),
       problems(),
       flash(),
       theme(),

@@ -106,6 +106,14 @@ const look = EditorView.theme({
   '.cm-clause-id': { color: 'var(--cite)', fontWeight: '650' },
   '.cm-front-matter': { color: 'var(--mute)' },
   '.cm-front-matter *': { color: 'inherit !important', fontWeight: '400 !important' },
+  // What caused the flip that is looked at, and what its verdict rests on.
+  '.cm-cause': { boxShadow: 'inset 3px 0 var(--edit)', backgroundColor: 'var(--edit-bg)' },
+  '.cm-cause-removed': { boxShadow: 'inset 0 2px var(--edit)' },
+  '.cm-rests': {
+    backgroundImage: 'linear-gradient(var(--cite-bg), var(--cite-bg))',
+    boxShadow: 'inset 3px 0 var(--cite)',
+  },
+  '.cm-cause.cm-rests': { boxShadow: 'inset 3px 0 var(--edit), inset 6px 0 var(--cite)' },
   '.cm-flash': { animation: 'cm-flash 1.4s ease-out' },
   '@keyframes cm-flash': {
     '0%, 35%': { backgroundColor: 'var(--cite-bg)', boxShadow: 'inset 3px 0 var(--cite)' },

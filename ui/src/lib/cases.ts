@@ -1,6 +1,6 @@
 // Cases as the window handles them before and beside a run.
 
-import type { Case, CaseRow, Content, Expected, OutputContract } from './types';
+import type { Case, CaseRow, Content, Evidence, Expected, OutputContract } from './types';
 
 const EXCERPT_CHARS_MAX = 160;
 
@@ -30,6 +30,10 @@ export function fromCase(item: Case): CaseRow {
     certainty: null,
   };
 }
+
+/** The row of a flip, with what was found about it. */
+export const withEvidence = (row: CaseRow, evidence: Evidence): CaseRow =>
+  row.flip === null ? row : { ...row, certainty: evidence.certainty, evidence };
 
 /** An id for a new case, in the manner of the others: `tobacco-41` after `tobacco-40`. */
 export function nextId(policy: string, taken: Iterable<string>): string {

@@ -1,6 +1,7 @@
 // English: the reference. Other languages have its keys and parameters; the compiler checks.
 
 import { bundlesEn } from './bundles.en';
+import { insight } from './insight.en';
 import { many } from './plural';
 import { screens } from './screens.en';
 import { servers } from './servers.en';
@@ -146,12 +147,7 @@ export const en = {
   flipFixed: 'fixed',
   flipBroken: 'broken',
   flipChanged: 'changed',
-  certaintyReal: 'real',
-  certaintyNoise: 'noise',
-  certaintyUndecided: 'undecided',
-  certaintyRealHint: 'The flip holds up: it is not chance',
-  certaintyNoiseHint: 'Repeats of the same policy vary as much: treat as chance',
-  certaintyUndecidedHint: 'Not confirmed by repeated samples yet',
+  ...insight,
   marginValue: (value: string) => `margin ${value}`,
   marginHint: 'Log-odds of violating over safe at the deciding token',
   marginBefore: (value: string) => `baseline ${value}`,
@@ -372,13 +368,15 @@ export const en = {
   themeDark: 'Theme: dark',
   toggleTheme: 'Switch between light and dark',
   switchLanguage: '切换为简体中文',
-  preferences: 'Appearance and language',
+  preferences: 'Preferences',
   theme: 'Theme',
   light: 'Light',
   dark: 'Dark',
 
   // Import
   importCases: 'Import cases…',
+  dropHere: (file: string) => `Drop to import into ${file}`,
+  dropOne: 'Drop one file at a time.',
   importTitle: (file: string) => `Import ${file}`,
   importRemembered: 'columns as last time',
   importEncoding: 'Encoding',

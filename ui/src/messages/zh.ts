@@ -3,6 +3,7 @@
 import { bundlesZh } from './bundles.zh';
 import { servers } from './servers.zh';
 import type { Messages } from './en';
+import { insight } from './insight.zh';
 import { screens } from './screens.zh';
 
 export const zh: Messages = {
@@ -139,12 +140,7 @@ export const zh: Messages = {
   flipFixed: '修正',
   flipBroken: '变坏',
   flipChanged: '变化',
-  certaintyReal: '属实',
-  certaintyNoise: '噪声',
-  certaintyUndecided: '未定',
-  certaintyRealHint: '翻转成立，并非偶然',
-  certaintyNoiseHint: '同一政策重复运行也会如此变化，应视为偶然',
-  certaintyUndecidedHint: '尚未经重复采样确认',
+  ...insight,
   marginValue: (value) => `余量 ${value}`,
   marginHint: '在决定性词元处，违规相对安全的对数几率',
   marginBefore: (value) => `基线 ${value}`,
@@ -354,12 +350,14 @@ export const zh: Messages = {
   themeDark: '主题：深色',
   toggleTheme: '切换浅色与深色',
   switchLanguage: 'Switch to English',
-  preferences: '外观与语言',
+  preferences: '偏好设置',
   theme: '主题',
   light: '浅色',
   dark: '深色',
 
   importCases: '导入用例…',
+  dropHere: (file) => `松开即可导入 ${file}`,
+  dropOne: '一次只能拖入一个文件。',
   importTitle: (file: string) => `导入 ${file}`,
   importRemembered: '列的对应同上次',
   importEncoding: '编码',

@@ -21,6 +21,9 @@ export async function deleteCase(studio: Studio, item: Case | undefined) {
   const tab = studio.tab;
   if (!tab || !item) return;
   tab.table.move(1);
+  // Undoing puts the case back before the one that followed it in the file.
+  const ids = [...tab.cases.keys()];
+  const before = ids[ids.indexOf(item.id) + 1];
   const done = await studio.editSuite(tab, { kind: 'remove', id: item.id });
   if (done !== true) {
     notices.show(done === false ? i18n.m.suiteConflict : done.message);
@@ -29,7 +32,7 @@ export async function deleteCase(studio: Studio, item: Case | undefined) {
   notices.show(i18n.m.caseDeleted(item.id), {
     label: i18n.m.undo,
     run: () => {
-      void studio.editSuite(tab, { kind: 'add', case: item }).then((added) => {
+      void studio.editSuite(tab, { kind: 'add', case: item, before }).then((added) => {
         if (added === true) tab.table.reveal(item.id);
         else notices.show(added === false ? i18n.m.suiteConflict : added.message);
       });

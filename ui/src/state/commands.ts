@@ -6,6 +6,15 @@ import { pressed, typing } from '../lib/keys';
 import type { Messages } from '../messages/en';
 import { i18n } from '../messages/index.svelte';
 import { beginCase, deleteCase, editCase } from './casesActions';
+import {
+  findCause,
+  findClauses,
+  pairOnShow,
+  selectedRow,
+  testFlips,
+  testWhenIdle,
+} from './insightActions';
+import { notices } from './notices.svelte';
 import { preferences } from './preferences.svelte';
 import { SCREENS } from './screens';
 import type { Studio } from './studio.svelte';
@@ -27,6 +36,23 @@ const focus = (selector: string) => document.querySelector<HTMLElement>(selector
 const hasTab = (studio: Studio) => studio.tab !== null;
 const atWorkbench = (studio: Studio) => hasTab(studio) && studio.screen === 'workbench';
 const hasCase = (studio: Studio) => selectedCase(studio) !== undefined;
+
+const hasFlips = (studio: Studio) =>
+  studio.tab !== null &&
+  pairOnShow(studio.tab) !== null &&
+  Object.values(studio.tab.figures?.flips ?? {}).some((n) => n > 0);
+
+/** Whether flips are tested by themselves; a person changes it in the menu or the palette. */
+export function toggleConfirming(studio: Studio) {
+  preferences.setConfirmFlips(!preferences.confirmFlips);
+  notices.show(preferences.confirmFlips ? i18n.m.confirmOn : i18n.m.confirmOff);
+  if (preferences.confirmFlips) {
+    studio.insight.allow();
+    testWhenIdle(studio);
+  } else if (studio.insight.task?.question === 'confirm') {
+    studio.insight.stop();
+  }
+}
 
 function selectedCase(studio: Studio) {
   const id = studio.screen === 'workbench' ? studio.tab?.table.selected : null;
@@ -230,6 +256,37 @@ export const commands: readonly Command[] = [
     run: (studio) => studio.tab?.table.moveToFlip(-1),
   },
   {
+    id: 'test-flips',
+    title: (m) => m.testFlips,
+    group: 'groupTable',
+    keys: 'T',
+    enabled: (studio) => atWorkbench(studio) && hasFlips(studio),
+    run: (studio) => studio.tab && testFlips(studio, studio.tab),
+  },
+  {
+    id: 'cause',
+    title: (m) => m.whichHunk,
+    group: 'groupTable',
+    keys: 'C',
+    enabled: (studio) => selectedRow(studio)?.flip != null,
+    run: (studio) => findCause(studio),
+  },
+  {
+    id: 'clauses',
+    title: (m) => m.smallestSet,
+    group: 'groupTable',
+    keys: 'S',
+    enabled: (studio) => selectedRow(studio)?.verdict != null,
+    run: (studio) => findClauses(studio),
+  },
+  {
+    id: 'stop-probes',
+    title: (m) => m.stopProbes,
+    group: 'groupTable',
+    enabled: (studio) => studio.insight.task !== null,
+    run: (studio) => studio.insight.stop(),
+  },
+  {
     id: 'filter',
     title: (m) => m.focusFilter,
     group: 'groupTable',
@@ -283,6 +340,12 @@ export const commands: readonly Command[] = [
     keys: 'G',
     enabled: atWorkbench,
     run: (studio) => studio.tab?.table.regroup(),
+  },
+  {
+    id: 'confirm-flips',
+    title: (m) => m.confirmByThemselves,
+    group: 'groupGeneral',
+    run: (studio) => toggleConfirming(studio),
   },
   {
     id: 'theme',

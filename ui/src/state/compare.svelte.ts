@@ -3,10 +3,20 @@
 
 import * as api from '$api';
 import { asFailure } from '../lib/failure';
-import type { CaseRow, CompareView, Failure, RunId, RunSummary, TraceView } from '../lib/types';
+import { withEvidence } from '../lib/cases';
+import type {
+  CaseRow,
+  CompareView,
+  Failure,
+  RunId,
+  RunSummary,
+  Tested,
+  TraceView,
+} from '../lib/types';
 
 export type Pick = { policy: string; run: RunId };
 export type Side = 'a' | 'b';
+export type Only = { key: string; cases: ReadonlySet<string> };
 
 const finished = (runs: readonly RunSummary[]) => runs.filter((run) => run.state === 'finished');
 
@@ -18,18 +28,16 @@ export class CompareDesk {
   view = $state.raw<CompareView | null>(null);
   failure = $state.raw<Failure | null>(null);
   busy = $state(false);
-  /** The hunk whose flips are listed alone. */
-  hunk = $state<number | null>(null);
+  /** The flips that are listed alone, and by what: a hunk that they name, or their cause. */
+  only = $state.raw<Only | null>(null);
   selected = $state<string | null>(null);
   trace = $state.raw<TraceView | null>(null);
   readonly policy: string;
 
   readonly rows = $derived.by((): readonly CaseRow[] => {
-    const hunk = this.hunk === null ? undefined : this.view?.comparison.hunks[this.hunk];
+    const { only } = this;
     const rows = this.view?.rows ?? [];
-    if (!hunk) return rows;
-    const flips = new Set(hunk.flips);
-    return rows.filter((row) => flips.has(row.case));
+    return only ? rows.filter((row) => only.cases.has(row.case)) : rows;
   });
 
   #asked = 0;
@@ -103,7 +111,7 @@ export class CompareDesk {
       if (asked !== this.#asked) return;
       this.#compared = what;
       this.view = view;
-      this.hunk = null;
+      this.only = null;
       this.failure = null;
       this.select(view.rows[0]?.case ?? null);
     } catch (thrown) {
@@ -113,8 +121,21 @@ export class CompareDesk {
     }
   }
 
-  showHunk(at: number | null) {
-    this.hunk = at;
+  /** What was found about flips, where they are the ones that are compared. */
+  tested(a: RunId, b: RunId, found: readonly Tested[]) {
+    const view = this.view;
+    if (view?.a.run !== a || view.b.run !== b) return;
+    const byCase = new Map(found.map((one) => [one.case, one.evidence]));
+    const rows = view.rows.map((row) => {
+      const evidence = byCase.get(row.case);
+      return evidence ? withEvidence(row, evidence) : row;
+    });
+    this.view = { ...view, rows };
+  }
+
+  /** Lists some flips alone; the same wish again lists all. */
+  showOnly(key: string | null, cases: readonly string[] = []) {
+    this.only = key === null || key === this.only?.key ? null : { key, cases: new Set(cases) };
     if (!this.rows.some((row) => row.case === this.selected))
       this.select(this.rows[0]?.case ?? null);
   }

@@ -5,7 +5,7 @@ import * as api from '$api';
 import type { EditorState } from '@codemirror/state';
 import { dropDraft, keepDraft, readDraft } from '../lib/drafts';
 import { asFailure } from '../lib/failure';
-import { fromCase } from '../lib/cases';
+import { fromCase, withEvidence } from '../lib/cases';
 import type {
   Case,
   CaseRow,
@@ -17,6 +17,7 @@ import type {
   RunSummary,
   RunView,
   SuiteView,
+  Tested,
 } from '../lib/types';
 import { CompareDesk } from './compare.svelte';
 import { CoverageDesk } from './coverage.svelte';
@@ -223,6 +224,21 @@ export class PolicyTab {
     this.savedText = this.conflict.text;
     this.conflict = null;
     this.#keepDraft();
+  }
+
+  /** What was found about flips from one run to another, wherever these are shown. */
+  tested(a: RunId, b: RunId, found: readonly Tested[]) {
+    const { session, viewing } = this;
+    if (session.summary?.run === b && session.baseline?.run === a) session.tested(found);
+    if (viewing?.summary.run === b && viewing.baseline?.run === a) {
+      const byCase = new Map(found.map((one) => [one.case, one.evidence]));
+      const rows = viewing.rows.map((row) => {
+        const evidence = byCase.get(row.case);
+        return evidence ? withEvidence(row, evidence) : row;
+      });
+      this.viewing = { ...viewing, rows };
+    }
+    this.comparing.tested(a, b, found);
   }
 
   async refreshRuns() {

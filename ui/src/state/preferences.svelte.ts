@@ -13,6 +13,7 @@ type Stored = {
   editorShare: number;
   traceShare: number;
   signer: Signer;
+  confirmFlips: boolean;
 };
 
 const KEY = 'touchstone.preferences';
@@ -28,6 +29,7 @@ function load(): Stored {
     editorShare: 0.4,
     traceShare: 0.42,
     signer: { name: '', role: '', key: '' },
+    confirmFlips: true,
   };
   try {
     return { ...fallback, ...(JSON.parse(localStorage.getItem(KEY) ?? '{}') as Partial<Stored>) };
@@ -42,6 +44,8 @@ class Preferences {
   editorShare = $state(this.#stored.editorShare);
   traceShare = $state(this.#stored.traceShare);
   signer = $state.raw<Signer>(this.#stored.signer);
+  /** Flips are tested by themselves once a run has ended. */
+  confirmFlips = $state(this.#stored.confirmFlips);
 
   constructor() {
     i18n.language = this.#stored.language;
@@ -80,6 +84,11 @@ class Preferences {
     this.#keep();
   }
 
+  setConfirmFlips(confirm: boolean) {
+    this.confirmFlips = confirm;
+    this.#keep();
+  }
+
   #apply() {
     const root = document.documentElement;
     if (this.theme === 'system') delete root.dataset.theme;
@@ -95,6 +104,7 @@ class Preferences {
       editorShare: this.editorShare,
       traceShare: this.traceShare,
       signer: this.signer,
+      confirmFlips: this.confirmFlips,
     };
     try {
       localStorage.setItem(KEY, JSON.stringify(stored));

@@ -1,6 +1,7 @@
 // One policy's run as its events tell it: rows, figures, progress. A newer run takes
 // the place of an older one; what the older still sends is ignored.
 
+import { withEvidence } from '../lib/cases';
 import type {
   CaseRow,
   Failure,
@@ -9,6 +10,7 @@ import type {
   RunEvent,
   RunSummary,
   RunView,
+  Tested,
   Usage,
 } from '../lib/types';
 
@@ -75,6 +77,18 @@ export class RunSession {
     this.#flush();
     this.#replace(view);
     this.settled++;
+  }
+
+  /** What was found about flips, wherever they stand by now. */
+  tested(found: readonly Tested[]) {
+    this.#flush();
+    const rows = this.rows.slice();
+    for (const { case: id, evidence } of found) {
+      const at = this.#index.get(id);
+      const row = at === undefined ? undefined : rows[at];
+      if (at !== undefined && row) rows[at] = withEvidence(row, evidence);
+    }
+    this.rows = rows;
   }
 
   fail(failure: Failure) {

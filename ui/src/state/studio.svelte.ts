@@ -9,6 +9,7 @@ import type {
   Case,
   Effort,
   Failure,
+  FileDrop,
   RunEvent,
   RunId,
   SuiteEdit,
@@ -17,6 +18,8 @@ import type {
 } from '../lib/types';
 import { i18n } from '../messages/index.svelte';
 import { Importing } from './importing.svelte';
+import { Insight } from './insight.svelte';
+import { testWhenIdle } from './insightActions';
 import { Models } from './models.svelte';
 import { notices } from './notices.svelte';
 import { PolicyTab } from './policy.svelte';
@@ -58,8 +61,14 @@ export class Studio {
   /** The case in the inspector: one of the suite, or a new one. */
   editing = $state.raw<{ item: Case; isNew: boolean } | null>(null);
   importing = $state.raw<Importing | null>(null);
+  /** A file is dragged over the window. */
+  dragged = $state(false);
   editor: EditorHandle | null = null;
   readonly models = new Models();
+  readonly insight = new Insight({
+    failure: (failure) => (this.failure = failure),
+    idle: () => testWhenIdle(this),
+  });
 
   readonly tab = $derived(
     this.activeName === null ? null : (this.tabs.get(this.activeName) ?? null),
@@ -77,6 +86,7 @@ export class Studio {
     this.#watching = true;
     try {
       await api.watch((event) => void this.#outside(event));
+      await api.drops((event) => this.#dropped(event));
     } catch (thrown) {
       this.failure = asFailure(thrown);
     }
@@ -120,9 +130,22 @@ export class Studio {
   async importCases() {
     if (!this.tab) return;
     const file = await this.#attempt(() => api.pickFile());
-    if (!file) return;
+    if (file) this.#import(file);
+  }
+
+  #import(file: string) {
     this.importing = new Importing(file);
     this.overlay = 'import';
+  }
+
+  /** A file dropped on the window is imported, where nothing else waits for an answer. */
+  #dropped(event: FileDrop) {
+    const welcome = this.tab !== null && this.overlay === null && this.leave === null;
+    this.dragged = event.kind === 'over' && welcome;
+    if (event.kind !== 'dropped' || !welcome) return;
+    const [file, ...others] = event.files;
+    if (others.length > 0) notices.show(i18n.m.dropOne);
+    else if (file !== undefined) this.#import(file);
   }
 
   /** Starts a fresh history; the database that would not open is kept beside it. */
@@ -145,6 +168,7 @@ export class Studio {
     this.editing = null;
     remember(workspace.root, name);
     if (tab.session.phase !== 'finished') void this.evaluate(tab, 0);
+    else testWhenIdle(this);
   }
 
   step(by: 1 | -1) {
@@ -310,6 +334,11 @@ export class Studio {
     if (clause) this.editor?.goToLines(clause.line_start, clause.line_end);
   }
 
+  async goToLines(from: number, to: number) {
+    await this.#atWorkbench();
+    this.editor?.goToLines(from, to);
+  }
+
   takeTheirs(tab: PolicyTab) {
     const text = tab.takeTheirs();
     this.overlay = null;
@@ -335,6 +364,7 @@ export class Studio {
       const view = await open();
       this.tabs = new Map();
       this.activeName = null;
+      this.insight.reset();
       this.workspace = view;
       this.failure = null;
       const last = remembered(view.root);
@@ -356,6 +386,7 @@ export class Studio {
     pausing = false,
   ) {
     let superseded = false;
+    this.insight.giveWay();
     const handler = tab.session.listen((event) => {
       superseded = true;
       void this.#ended(tab, event);
@@ -379,7 +410,7 @@ export class Studio {
     }
     const known = tab.runs.some((run) => run.state === 'finished');
     await this.#attempt(() => tab.refreshRuns());
-    if (event.kind !== 'finished' || tab.baseline !== null || known) return;
+    if (event.kind !== 'finished' || tab.baseline !== null || known) return testWhenIdle(this);
     // The first complete run becomes what edits are compared with.
     const run = event.view.summary.run;
     await this.#attempt(async () => {
@@ -399,6 +430,7 @@ export class Studio {
     if (run === undefined || tab.session.busy) return this.evaluate(tab, 0);
     const view = await this.#attempt(() => api.runView(run, tab.baseline));
     if (view && tab.session.summary?.run === run) tab.session.show(view);
+    testWhenIdle(this);
   }
 
   #showText(tab: PolicyTab, text: string) {

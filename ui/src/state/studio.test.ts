@@ -157,6 +157,10 @@ it('adds, deletes and brings back a case', async () => {
   expect(tab.caseOf('tobacco-57')).toBeUndefined();
   notices.list.at(-1)?.action?.run();
   await vi.waitFor(() => expect(tab.caseOf('tobacco-57')).toEqual(item));
+  const order = [...tab.cases.keys()];
+  await deleteCase(studio, tab.caseOf('tobacco-02'));
+  notices.list.at(-1)?.action?.run();
+  await vi.waitFor(() => expect([...tab.cases.keys()]).toEqual(order));
 });
 
 it('says so when the suite changed under an edit', async () => {

@@ -1,17 +1,22 @@
 // The cases table's order, filter and selection. The order is frozen while results
 // stream: rows change in place, and are grouped anew when the run settles or the
-// person asks.
+// person asks. Large tables are put in order in slices, so that no frame waits.
 
+import { inSlices } from '../lib/slices';
 import type { CaseRow } from '../lib/types';
+import {
+  arrange,
+  Listing,
+  NEAR_MARGIN,
+  shows,
+  type Column,
+  type Filter,
+  type Only,
+  type Sort,
+  type Wish,
+} from './listing';
 
-export type Filter = 'all' | 'flipped' | 'wrong' | 'near' | 'running';
-export type Column = 'verdict' | 'expected' | 'margin' | 'case' | 'rule' | 'tags';
-export type Sort = { column: Column; descending: boolean };
-export type Group = 'flips' | 'rest';
-export type Item = { kind: 'group'; group: Group; count: number } | { kind: 'case'; id: string };
-
-/** Some cases alone, and why: those behind a gate, for instance. */
-export type Only = { reason: string; cases: ReadonlySet<string> };
+export { NEAR_MARGIN, type Column, type Filter, type Item, type Only } from './listing';
 
 export type TableSource = {
   readonly rows: readonly CaseRow[];
@@ -24,67 +29,32 @@ export type TableSource = {
 
 export const FILTERS: readonly Filter[] = ['all', 'flipped', 'wrong', 'near', 'running'];
 
-/** Within this margin, odds of about 7 to 1, a case is near the line. */
-export const NEAR_MARGIN = 2;
-
-const FLIP_ORDER = { broken: 0, fixed: 1, changed: 2 } as const;
-
-export function matches(filter: Filter, row: CaseRow, running: boolean): boolean {
-  switch (filter) {
-    case 'all':
-      return true;
-    case 'flipped':
-      return row.flip !== null;
-    case 'wrong':
-      return row.correct === false;
-    case 'near':
-      return row.margin !== null && Math.abs(row.margin) < NEAR_MARGIN;
-    case 'running':
-      return running && row.verdict === null;
-  }
-}
-
-function sortKey(row: CaseRow, column: Column): string | number {
-  switch (column) {
-    case 'verdict':
-      return row.verdict ?? '~';
-    case 'expected':
-      return row.expected ?? '~';
-    case 'margin':
-      return row.margin ?? Number.POSITIVE_INFINITY;
-    case 'case':
-      return row.excerpt.toLowerCase();
-    case 'rule':
-      return row.rules[0] ?? '~';
-    case 'tags':
-      return row.tags[0] ?? '~';
-  }
-}
-
-function sorted(rows: CaseRow[], sort: Sort | null): CaseRow[] {
-  if (!sort) return rows;
-  const sign = sort.descending ? -1 : 1;
-  const keyed = rows.map((row) => ({ row, key: sortKey(row, sort.column) }));
-  keyed.sort((a, b) => (a.key < b.key ? -sign : a.key > b.key ? sign : 0));
-  return keyed.map(({ row }) => row);
-}
-
 export class CaseTable {
   filter = $state<Filter>('all');
   query = $state('');
   only = $state.raw<Only | null>(null);
   sort = $state.raw<Sort | null>(null);
-  items = $state.raw<readonly Item[]>([]);
+  listing = $state.raw<Listing>(Listing.none);
   selected = $state<string | null>(null);
 
   /** Not every case is listed. */
   readonly narrowed = $derived(this.filter !== 'all' || this.query !== '' || this.only !== null);
 
   #source: TableSource;
+  /** Where the selection was found last, which is near where it is now. */
+  #hint = 0;
+  #giveUp: () => void = () => undefined;
+  #arranging = false;
   readonly counts: Record<Filter, number> = $derived.by(() => this.#count());
-  readonly selectedIndex = $derived(
-    this.items.findIndex((item) => item.kind === 'case' && item.id === this.selected),
-  );
+  /** The place of the selection among the cases listed. */
+  readonly #place = $derived.by(() => {
+    if (this.selected === null) return -1;
+    const place = this.listing.placeOf(this.selected, this.#hint);
+    this.#hint = Math.max(0, place);
+    return place;
+  });
+  /** The line that the selection stands on, headings counted. */
+  readonly selectedIndex = $derived(this.listing.lineOf(this.#place));
 
   constructor(source: TableSource) {
     this.#source = source;
@@ -106,8 +76,9 @@ export class CaseTable {
       this.filter = 'all';
       this.query = '';
     }
-    this.regroup();
-    if (only) this.selected = this.#ids()[0] ?? null;
+    this.regroup(() => {
+      if (only) this.selected = this.listing.id(0) ?? null;
+    });
   }
 
   toggleSort(column: Column) {
@@ -117,112 +88,115 @@ export class CaseTable {
   }
 
   /** Puts every row where it belongs now. */
-  regroup() {
-    const shown = this.#source.rows.filter(this.#shows());
-    const flips = this.#source.compared ? shown.filter((row) => row.flip !== null) : [];
-    const rest = flips.length > 0 ? shown.filter((row) => row.flip === null) : shown;
-    if (!this.sort) {
-      flips.sort((a, b) => FLIP_ORDER[a.flip ?? 'changed'] - FLIP_ORDER[b.flip ?? 'changed']);
-      if (this.filter === 'near')
-        rest.sort((a, b) => Math.abs(a.margin ?? 0) - Math.abs(b.margin ?? 0));
-    }
-    const items: Item[] = [];
-    const add = (rows: CaseRow[], group?: Group) => {
-      if (rows.length > 0 && group) items.push({ kind: 'group', group, count: rows.length });
-      for (const row of sorted(rows, this.sort)) items.push({ kind: 'case', id: row.case });
-    };
-    add(flips, 'flips');
-    // Without flips, or with nothing else, a heading would say what the filter says.
-    add(rest, flips.length > 0 ? 'rest' : undefined);
-    this.items = items;
-    this.#keepSelection();
+  regroup(then?: () => void) {
+    this.#giveUp();
+    this.#arranging = true;
+    this.#giveUp = inSlices(arrange(this.#wish(), this.listing), (listing) => {
+      this.#arranging = false;
+      this.listing = listing;
+      this.#keepSelection();
+      if (listing.rows !== this.#source.rows) this.follow();
+      then?.();
+    });
   }
 
   /** Follows rows that came or went while a run is going, without moving the others. */
   follow() {
-    if (this.items.length === 0) return this.regroup();
-    const listed = new Set<string>();
-    const kept = this.items.filter((item) => {
-      if (item.kind === 'group') return true;
-      const row = this.#source.row(item.id);
-      if (!row || (this.filter === 'running' && row.verdict !== null)) return false;
-      listed.add(item.id);
-      return true;
-    });
-    const shows = this.#shows();
-    const added = this.#source.rows.filter((row) => !listed.has(row.case) && shows(row));
-    if (kept.length === this.items.length && added.length === 0) return;
-    this.items = [...kept, ...added.map((row): Item => ({ kind: 'case', id: row.case }))];
+    if (this.#arranging) return;
+    const before = this.listing;
+    if (before.order.length === 0) return this.regroup();
+    const wish = this.#wish();
+    const { rows } = wish;
+    const isShown = shows(wish);
+    const position = positions(before.rows, rows);
+    const listed = new Uint8Array(rows.length);
+    const order: number[] = [];
+    let flips = 0;
+    for (let at = 0; at < before.order.length; at++) {
+      const now = position(before.order[at] as number);
+      const row = rows[now];
+      if (!row || (this.filter === 'running' && row.verdict !== null)) continue;
+      order.push(now);
+      listed[now] = 1;
+      if (at < before.flips) flips = order.length;
+    }
+    const kept = order.length;
+    for (let at = 0; at < rows.length; at++) {
+      if (listed[at] === 0 && isShown(rows[at] as CaseRow)) order.push(at);
+    }
+    if (kept === before.order.length && order.length === kept) return;
+    if (this.filter === 'flipped' && wish.compared) flips = order.length;
+    this.listing = new Listing(wish, Uint32Array.from(order), flips);
     this.#keepSelection();
   }
 
   /** Moves the selection by `step` cases; group headings are passed over. */
   move(step: number) {
-    const towards = step < 0 ? -1 : 1;
-    let at = this.selectedIndex;
-    let found = this.selected;
-    for (let left = Math.abs(step); left > 0;) {
-      at += towards;
-      const item = this.items[at];
-      if (!item) break;
-      if (item.kind === 'group') continue;
-      found = item.id;
-      left--;
-    }
-    this.selected = found;
+    const last = this.listing.order.length - 1;
+    const to = Math.min(last, Math.max(0, this.#place + step));
+    this.selected = this.listing.id(to) ?? this.selected;
   }
 
   moveToFlip(step: 1 | -1) {
-    const flips = this.#ids().filter((id) => this.#source.row(id)?.flip != null);
-    if (flips.length === 0) return;
-    const at = this.selected === null ? -1 : flips.indexOf(this.selected);
-    const to = at < 0 ? (step > 0 ? 0 : flips.length - 1) : at + step;
-    this.selected = flips[(to + flips.length) % flips.length] ?? null;
+    const { order } = this.listing;
+    const from = this.#place < 0 && step < 0 ? 0 : this.#place;
+    for (let tried = 1; tried <= order.length; tried++) {
+      const at = (from + step * tried + 2 * order.length) % order.length;
+      const id = this.listing.id(at);
+      if (id === undefined || this.#source.row(id)?.flip == null) continue;
+      this.selected = id;
+      return;
+    }
   }
 
   /** Shows a case whatever the filters say. */
   reveal(id: string) {
-    if (!this.items.some((item) => item.kind === 'case' && item.id === id)) {
-      this.filter = 'all';
-      this.query = '';
-      this.only = null;
-      this.regroup();
-    }
     this.selected = id;
+    if (this.listing.placeOf(id) >= 0) return;
+    this.filter = 'all';
+    this.query = '';
+    this.only = null;
+    this.regroup();
   }
 
-  #ids(): string[] {
-    return this.items.flatMap((item) => (item.kind === 'case' ? [item.id] : []));
-  }
-
-  /** Whether a row is listed, by what is asked for now: read once, not for every row. */
-  #shows(): (row: CaseRow) => boolean {
-    const { only, filter } = this;
-    const running = this.#source.running;
-    const words = this.query.toLowerCase().split(/\s+/).filter(Boolean);
-    const says = (row: CaseRow) => {
-      const text = `${this.#source.haystack(row.case)} ${row.rules.join(' ').toLowerCase()} ${row.label?.toLowerCase() ?? ''}`;
-      return words.every((word) => text.includes(word));
-    };
-    return (row) =>
-      (!only || only.cases.has(row.case)) &&
-      matches(filter, row, running) &&
-      (words.length === 0 || says(row));
+  #wish(): Wish {
+    const { rows, running, compared } = this.#source;
+    const { filter, query, only, sort } = this;
+    const haystack = (id: string) => this.#source.haystack(id);
+    return { rows, filter, query, only, sort, running, compared, haystack };
   }
 
   #keepSelection() {
     if (this.selected !== null && this.#source.row(this.selected)) return;
-    this.selected = this.items.find((item) => item.kind === 'case')?.id ?? null;
+    this.selected = this.listing.id(0) ?? null;
   }
 
   #count(): Record<Filter, number> {
     const counts = { all: 0, flipped: 0, wrong: 0, near: 0, running: 0 };
-    const running = this.#source.running;
+    const { running, rows } = this.#source;
     const only = this.only;
-    for (const row of this.#source.rows) {
+    for (const row of rows) {
       if (only && !only.cases.has(row.case)) continue;
-      for (const filter of FILTERS) if (matches(filter, row, running)) counts[filter]++;
+      counts.all++;
+      if (row.flip !== null) counts.flipped++;
+      if (row.correct === false) counts.wrong++;
+      if (row.margin !== null && Math.abs(row.margin) < NEAR_MARGIN) counts.near++;
+      if (running && row.verdict === null) counts.running++;
     }
     return counts;
   }
+}
+
+/** Where rows of one list stand in another; rows of one suite mostly stay where they are. */
+function positions(
+  before: readonly CaseRow[],
+  now: readonly CaseRow[],
+): (position: number) => number {
+  let index: Map<string, number> | null = null;
+  return (position) => {
+    const id = before[position]?.case ?? '';
+    if (now[position]?.case === id) return position;
+    index ??= new Map(now.map((row, at) => [row.case, at]));
+    return index.get(id) ?? -1;
+  };
 }

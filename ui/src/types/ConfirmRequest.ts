@@ -13,4 +13,8 @@ pairs_max: number,
  * For policies in which the order of rules decides: samples differ by their seed
  * alone, and a new order is an edit like any other.
  */
-keep_order: boolean, };
+keep_order: boolean, 
+/**
+ * These flips alone; all of them where it is empty.
+ */
+cases: Array<string>, };

@@ -4,4 +4,4 @@ import type { Case } from "./Case";
 /**
  * One edit of a suite, keyed by case id.
  */
-export type SuiteEdit = { "kind": "add", case: Case, } | { "kind": "replace", id: string, case: Case, } | { "kind": "remove", id: string, };
+export type SuiteEdit = { "kind": "add", case: Case, before?: string, } | { "kind": "replace", id: string, case: Case, } | { "kind": "remove", id: string, };

@@ -24,7 +24,8 @@ pub struct DiffArgs {
     /// Say which hunk of the edit caused which flip
     #[arg(long)]
     pub attribute: bool,
-    /// Show the two traces of this case instead, the second as it differs from the first
+    /// Show the two traces of this case instead, the second as it differs from the first;
+    /// with --samples its flip alone is tested
     #[arg(long, value_name = "CASE")]
     pub case: Option<String>,
     /// Print the flips as CSV on standard output
@@ -71,6 +72,9 @@ pub struct AttributeArgs {
     /// The run after
     #[arg(value_name = "RUN_B")]
     pub b: i64,
+    /// Only the flip of this case; may be given several times
+    #[arg(long = "case", value_name = "CASE")]
+    pub cases: Vec<String>,
     #[command(flatten)]
     pub asking: AskingArgs,
     #[command(flatten)]

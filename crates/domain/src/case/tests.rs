@@ -146,6 +146,28 @@ fn appending_follows_the_files_line_breaks() {
 }
 
 #[test]
+fn adding_before_a_case_undoes_its_neighbours_removal() {
+    let mut b = text_case("b", "two");
+    b.expected = Some(Expected::Safe);
+    b.note = Some("old".to_owned());
+    let without = edit_suite(SUITE, Some("b"), None).unwrap();
+    let back = add_to_suite(&without, &b, Some("c")).unwrap();
+    assert_eq!(
+        back.find("\"id\": \"b\"").map(|_| back.lines().count()),
+        Some(4)
+    );
+    assert!(back.ends_with("\r\n{\"id\": \"c\", \"content\": \"three\"}"));
+    let order: Vec<usize> = ["a", "b", "c"]
+        .map(|id| find_line(&back, id).unwrap().start)
+        .into();
+    assert!(order.is_sorted());
+    // Where its neighbour has gone too, the line goes to the end.
+    let end = add_to_suite(&without, &b, Some("gone")).unwrap();
+    assert_eq!(end, edit_suite(&without, None, Some(&b)).unwrap());
+    assert!(add_to_suite(SUITE, &b, Some("c")).is_err());
+}
+
+#[test]
 fn edits_that_cannot_be_done_say_why() {
     let check =
         |id: Option<&str>, case: Option<Case>| edit_suite(SUITE, id, case.as_ref()).unwrap_err();

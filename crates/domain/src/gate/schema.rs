@@ -48,7 +48,12 @@ pub fn config_schema() -> Value {
             },
             "numerics": {
                 "enum": ["exact", "fast"],
-                "description": "How the engine multiplies: in f32, or several times as fast in 8 bits.",
+                "description": "How the engine multiplies: in f32, or faster in 8 bits.",
+            },
+            "device": {
+                "enum": ["auto", "cpu", "cuda"],
+                "description": "Where a model on disk computes: cpu unless this says otherwise. \
+                                An NVIDIA GPU (cuda) is experimental.",
             },
             "debounce_ms": {
                 "type": "integer",

@@ -78,6 +78,8 @@ pub(super) fn explains(text: &str) -> bool {
             r"^(?i:(?:(?:key |the )?definitions?|glossary|terms|terminology|examples?|sample|samples|few-shot|goal|goals|purpose|background|introduction|overview|summary",
             r"|(?:label|output|answer|response|reply) (?:format|rule|rules|contract)|output|answer|response|labels?|format|references?|attribution|change ?log|how to report|contact|task|role)\b",
             r"|instructions?$",
+            r"|(?:definici(?:ón|ones)|términos|glosario|ejemplos?|instrucci(?:ón|ones)|tarea|propósito|objetivos?|introducción|resumen|respuestas?|salida|formato|etiquetas?|referencias)\b",
+            r"|(?:ال)?(?:تعريفات|مصطلحات|أمثلة|تعليمات|مهمة|هدف|أهداف|مقدمة|ملخص|إجابة|جواب|تنسيق|مراجع)\b",
             r"|定义|术语|名词|示例|例子|例如|样例|案例|说明|指令|指示|任务|目标|目的|背景|引言|概述|输出|回答|答案|标签|格式|参见|参考)",
         ))
     });

@@ -75,6 +75,36 @@ fn a_whole_policy() {
 }
 
 #[test]
+fn sections_that_explain_are_known_by_name_in_four_languages() {
+    let explaining = [
+        "Definitions",
+        "Output format",
+        "Definiciones",
+        "Términos:",
+        "Instrucciones",
+        "Ejemplos",
+        "التعريفات",
+        "المهمة",
+        "أمثلة",
+        "定义",
+        "示例",
+    ];
+    let ruling = [
+        "Prohibido",
+        "Violates",
+        "المحظور",
+        "違規",
+        "Tareas domésticas",
+    ];
+    for heading in explaining {
+        assert!(super::lines::explains(heading), "{heading}");
+    }
+    for heading in ruling {
+        assert!(!super::lines::explains(heading), "{heading}");
+    }
+}
+
+#[test]
 fn clause_styles() {
     let all = [
         (

@@ -6,7 +6,7 @@ use super::*;
 fn pebble() -> Bench {
     Bench::load(
         &Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/pebble"),
-        Numerics::Exact,
+        Placement::default(),
     )
     .unwrap()
 }

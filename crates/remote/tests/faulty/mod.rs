@@ -50,7 +50,8 @@ pub enum Act {
     Without(&'static str),
 }
 
-type Script = dyn Fn(&str, usize) -> Act + Send + Sync;
+/// What to do about a request's body, asked this many times before.
+type Script = dyn Fn(&Value, usize) -> Act + Send + Sync;
 
 pub struct Faulty {
     pub url: String,
@@ -97,13 +98,26 @@ impl Faulty {
         Faulty::on(listener, script)
     }
 
+    /// One that looks at the whole request: instructions and seed too.
+    pub async fn reading(script: impl Fn(&Value, usize) -> Act + Send + Sync + 'static) -> Faulty {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        Faulty::serve(listener, Box::new(script))
+    }
+
     /// On a port of choice, so that a server can come back where it was.
     pub fn on(
         listener: TcpListener,
         script: impl Fn(&str, usize) -> Act + Send + Sync + 'static,
     ) -> Faulty {
+        Faulty::serve(
+            listener,
+            Box::new(move |body, nth| script(&user(body), nth)),
+        )
+    }
+
+    fn serve(listener: TcpListener, script: Box<Script>) -> Faulty {
         let shared = Arc::new(Shared {
-            script: Box::new(script),
+            script,
             asked: Mutex::default(),
             bodies: Mutex::default(),
             running: AtomicUsize::new(0),
@@ -175,7 +189,7 @@ async fn chat(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Strin
     };
     shared.bodies.lock().expect("not poisoned").push(body);
     let mut running = Running::start(&shared);
-    let act = match (shared.script)(&text, nth) {
+    let act = match (shared.script)(&sent, nth) {
         Act::Without(field) => Act::Without(field),
         _ if text == "Hello" => Act::Answer("", "Hi"),
         act => act,

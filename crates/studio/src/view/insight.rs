@@ -1,7 +1,7 @@
 //! What is found by asking the model about texts that nobody wrote: whether flips are
 //! real, what a verdict rests on, which hunk of an edit caused a flip.
 
-use domain::certainty::PAIRS_MAX;
+use domain::certainty::{Evidence, PAIRS_MAX};
 use domain::edit::EditHunk;
 use domain::run::RunId;
 use domain::verdict::Verdict;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 /// How flips are confirmed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct ConfirmRequest {
     pub a: RunId,
@@ -19,6 +19,8 @@ pub struct ConfirmRequest {
     /// For policies in which the order of rules decides: samples differ by their seed
     /// alone, and a new order is an edit like any other.
     pub keep_order: bool,
+    /// These flips alone; all of them where it is empty.
+    pub cases: Vec<String>,
 }
 
 impl ConfirmRequest {
@@ -28,6 +30,7 @@ impl ConfirmRequest {
             b,
             pairs_max: PAIRS_MAX,
             keep_order: false,
+            cases: Vec::new(),
         }
     }
 }
@@ -41,6 +44,26 @@ pub struct Confirmed {
     pub noise: u32,
     pub undecided: u32,
     pub effort: ProbeCounts,
+}
+
+/// How far confirming, attribution or ablation has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct Probing {
+    pub effort: ProbeCounts,
+    /// Steps done, of those that are needed at most.
+    pub done: u32,
+    pub total: u32,
+    /// What was found about flips since the last time.
+    pub tested: Vec<Tested>,
+}
+
+/// What was found about a flip.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct Tested {
+    pub case: String,
+    pub evidence: Evidence,
 }
 
 /// What a search cost.
@@ -89,7 +112,7 @@ pub struct Without {
     pub decisive: bool,
 }
 
-/// Which hunks of an edit caused which flips.
+/// Which hunks of an edit caused which flips, of those that were asked about.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct Attribution {
@@ -104,10 +127,26 @@ pub struct Attribution {
 #[ts(export)]
 pub struct AttributedHunk {
     pub hunk: EditHunk,
+    /// Its lines in the two policy files: absent where it only adds, or only removes, lines.
+    pub before: Option<FileLines>,
+    pub after: Option<FileLines>,
+    /// Where it stands in the later file: its first line there, else the line that now stands
+    /// where its lines were.
+    pub line: u32,
+    /// The hunk of `Comparison::hunks` that holds it.
+    pub shown_in: Option<u32>,
     /// Clauses of either text that the hunk touches.
     pub clauses: Vec<String>,
     /// Flips that it causes, alone or with others.
     pub flips: u32,
+}
+
+/// Lines of a policy file, both ends included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct FileLines {
+    pub first: u32,
+    pub last: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]

@@ -4,6 +4,10 @@ use crate::support::{POLICY, SUITE, with_exception, workspace};
 use domain::case::{Case, CaseKind, Content};
 use studio::view::{Code, SaveResult, SuiteEdit};
 
+fn add(case: Case) -> SuiteEdit {
+    SuiteEdit::Add { case, before: None }
+}
+
 fn case(id: &str) -> Case {
     Case {
         id: id.to_owned(),
@@ -118,10 +122,10 @@ async fn a_suite_edit_touches_its_own_line_only() {
     let broken = format!("{{broken\n{SUITE}");
     std::fs::write(&path, &broken).unwrap();
     let hash = space.studio.suite("tobacco").await.unwrap().file_hash;
-    let add = SuiteEdit::Add { case: case("e") };
+    let edit = add(case("e"));
     let saved = space
         .studio
-        .edit_suite("tobacco", &hash, add)
+        .edit_suite("tobacco", &hash, edit)
         .await
         .unwrap();
     assert!(saved.saved);
@@ -143,10 +147,10 @@ async fn a_suite_edit_of_an_older_file_writes_nothing() {
     let path = space.folder.path().join("fixtures/tobacco.jsonl");
     let hash = space.studio.suite("tobacco").await.unwrap().file_hash;
     std::fs::write(&path, format!("{SUITE}\n")).unwrap();
-    let add = SuiteEdit::Add { case: case("e") };
+    let edit = add(case("e"));
     let result = space
         .studio
-        .edit_suite("tobacco", &hash, add)
+        .edit_suite("tobacco", &hash, edit)
         .await
         .unwrap();
     assert!(!result.saved);
@@ -160,10 +164,10 @@ async fn a_suite_edit_of_an_older_file_writes_nothing() {
 async fn an_id_is_given_once() {
     let space = workspace().await;
     let hash = space.studio.suite("tobacco").await.unwrap().file_hash;
-    let add = SuiteEdit::Add { case: case("a") };
+    let edit = add(case("a"));
     let failure = space
         .studio
-        .edit_suite("tobacco", &hash, add)
+        .edit_suite("tobacco", &hash, edit)
         .await
         .unwrap_err();
     assert_eq!(failure.code, Code::Input);
@@ -202,8 +206,8 @@ async fn a_new_policy_can_be_judged_once_it_has_a_case() {
             .await
             .is_err()
     );
-    let add = SuiteEdit::Add { case: case("a") };
-    let saved = space.studio.edit_suite("alcohol", "", add).await.unwrap();
+    let edit = add(case("a"));
+    let saved = space.studio.edit_suite("alcohol", "", edit).await.unwrap();
     assert!(saved.saved);
     let view = space.studio.workspace().await.unwrap();
     assert_eq!(view.policies.len(), 2);

@@ -7,7 +7,7 @@ use domain::run::RunId;
 use engine::{Prefix, Request, Sampling};
 use std::time::Duration;
 use studio::replay::{Line, Replay};
-use studio::view::{Cause, Code, ConfirmRequest, RunEvent};
+use studio::view::{Cause, Code, ConfirmRequest, FileLines, RunEvent, RunState, Tested};
 
 async fn two_runs(space: &Workspace, before: &str, after: &str) -> (RunId, RunId) {
     let a = space.finished(before).await.summary.run;
@@ -26,7 +26,19 @@ async fn a_planted_exception_is_a_real_flip_and_is_known_from_then_on() {
         (Certainty::Undecided, None)
     );
     let request = ConfirmRequest::new(a, b);
-    let found = space.studio.confirm(request, |_| {}).await.unwrap();
+    let mut told = Vec::new();
+    let found = space
+        .studio
+        .confirm(request.clone(), |news| told.push(news))
+        .await
+        .unwrap();
+    let tested: Vec<&Tested> = told.iter().flat_map(|news| &news.tested).collect();
+    assert_eq!(tested.len(), 1);
+    assert_eq!(
+        (tested[0].case.as_str(), tested[0].evidence.certainty),
+        ("b", Certainty::Real)
+    );
+    assert!(told.is_sorted_by_key(|news| u64::from(news.done) * 1000 / u64::from(news.total)));
     assert_eq!(
         (found.flips, found.real, found.noise, found.undecided),
         (1, 1, 0, 0)
@@ -43,6 +55,7 @@ async fn a_planted_exception_is_a_real_flip_and_is_known_from_then_on() {
     let view = space.studio.run_view(b, Some(a)).await.unwrap();
     let row = view.rows.iter().find(|row| row.case == "b").unwrap();
     assert_eq!(row.certainty, Some(Certainty::Real));
+    assert_eq!(row.evidence, Some(evidence));
     // Everything is known by now.
     let again = space.studio.confirm(request, |_| {}).await.unwrap();
     assert_eq!((again.real, again.effort.asked), (1, 0));
@@ -104,7 +117,7 @@ async fn an_edit_of_form_alone_is_noise_without_asking() {
         keep_order: true,
         ..ConfirmRequest::new(a, b)
     };
-    let found = space.studio.confirm(request, |_| {}).await.unwrap();
+    let found = space.studio.confirm(request.clone(), |_| {}).await.unwrap();
     assert!(found.effort.asked > 0);
     let refused = ConfirmRequest {
         pairs_max: 0,
@@ -143,6 +156,37 @@ async fn an_evaluation_ends_confirming_and_what_was_sampled_is_kept() {
     assert!(found.effort.known > 0, "{found:?}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn confirming_that_waits_is_ended_without_ending_the_evaluation() {
+    let space = support::slow(Duration::from_millis(20)).await;
+    let (a, b) = two_runs(&space, POLICY, &with_exception()).await;
+    let calls = space.replay.calls();
+    let mut waiting = None;
+    let studio = space.studio.clone();
+    let on_event = |event| {
+        if let RunEvent::Started { .. } = event {
+            let studio = studio.clone();
+            let asked = async move { studio.confirm(ConfirmRequest::new(a, b), |_| {}).await };
+            waiting = Some(tokio::spawn(asked));
+        }
+        if let RunEvent::Outcomes { .. } = event {
+            studio.cancel_probes();
+        }
+    };
+    let text = POLICY.replace("Other", "All other");
+    space
+        .studio
+        .evaluate(support::request(&text), on_event)
+        .await
+        .unwrap();
+    let failure = waiting.unwrap().await.unwrap().unwrap_err();
+    assert_eq!(failure.code, Code::Cancelled);
+    // The evaluation went on to its end, and nothing else was asked.
+    assert_eq!(space.replay.calls(), calls + 1);
+    let runs = space.studio.runs("tobacco").await.unwrap();
+    assert_eq!((runs.len(), runs[0].state), (3, RunState::Finished));
+}
+
 /// Selling violates where the policy has either of two rules against it.
 fn twice_forbidden(prefix: &Prefix, request: &Request) -> Line {
     let has = |code: &str| prefix.developer.contains(code);
@@ -164,7 +208,14 @@ async fn ablation_finds_what_a_verdict_rests_on() {
 
     let space = with(Replay::new(twice_forbidden)).await;
     let run = space.finished(POLICY).await.summary.run;
+    assert_eq!(space.studio.ablation(run, "a").await.unwrap(), None);
     let found = space.studio.ablate(run, "a", |_| {}).await.unwrap();
+    let known = space.studio.ablation(run, "a").await.unwrap().unwrap();
+    assert_eq!(
+        (&known.without, &known.smallest),
+        (&found.without, &found.smallest)
+    );
+    assert_eq!(known.effort.asked, 0);
     assert_eq!(
         (found.decisive, found.smallest),
         (vec!["T1".to_owned()], vec!["T1".to_owned()])
@@ -245,7 +296,37 @@ async fn flips_are_attributed_to_the_hunks_that_caused_them() {
         "- **S2** a\n- **S3** b\n- **S1** Other talk.\n- **S4** c\n- **S5** d\n- **S6** e",
     );
     let (a, b) = two_runs(&space, POLICY, &edited).await;
-    let found = space.studio.attribute(a, b, |_| {}).await.unwrap();
+    let nothing = space.studio.attribution(a, b).await.unwrap();
+    assert_eq!((nothing.hunks.len(), nothing.flips.len()), (6, 0));
+    // One flip alone: its cause is known from then on, and no other's.
+    let alone = ["b".to_owned()];
+    let found = space.studio.attribute(a, b, &alone, |_| {}).await.unwrap();
+    assert_eq!(found.flips.len(), 1);
+    let calls = space.replay.calls();
+    let known = space.studio.attribution(a, b).await.unwrap();
+    assert_eq!(known.flips, found.flips);
+    assert_eq!(space.replay.calls(), calls);
+    let stays = ["c".to_owned()];
+    let failure = space.studio.attribute(a, b, &stays, |_| {}).await;
+    let failure = failure.unwrap_err().message;
+    assert!(failure.contains("c did not flip from run"), "{failure}");
+
+    let found = space.studio.attribute(a, b, &[], |_| {}).await.unwrap();
+    assert_eq!(
+        space.studio.attribution(a, b).await.unwrap().flips,
+        found.flips
+    );
+    let lines = |first, last| Some(FileLines { first, last });
+    assert_eq!(
+        (found.hunks[0].before, found.hunks[0].after),
+        (lines(12, 12), lines(12, 12))
+    );
+    assert_eq!(
+        (found.hunks[1].before, found.hunks[1].after),
+        (None, lines(18, 18))
+    );
+    let shown: Vec<Option<u32>> = found.hunks.iter().map(|hunk| hunk.shown_in).collect();
+    assert_eq!(shown, [0, 1, 1, 1, 1, 1].map(Some));
     let added: Vec<&str> = found
         .hunks
         .iter()
@@ -280,7 +361,7 @@ async fn flips_are_attributed_to_the_hunks_that_caused_them() {
     assert_eq!(
         space
             .studio
-            .attribute(a, b, |_| {})
+            .attribute(a, b, &[], |_| {})
             .await
             .unwrap()
             .effort
@@ -296,7 +377,7 @@ async fn a_changed_contract_is_a_cause_of_its_own() {
         .replace("  SAFE: safe", "  SAFE: safe\n  OK: safe")
         .replace("  VIOLATES: violates", "  VIOLATES: safe\n  BAD: violates");
     let (a, b) = two_runs(&space, POLICY, &edited).await;
-    let found = space.studio.attribute(a, b, |_| {}).await.unwrap();
+    let found = space.studio.attribute(a, b, &[], |_| {}).await.unwrap();
     assert_eq!(found.flips.len(), 3);
     assert!(found.flips.iter().all(|flip| flip.cause == Cause::Contract));
 }

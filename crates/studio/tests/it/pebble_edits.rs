@@ -379,7 +379,7 @@ async fn the_planted_hunk_is_found_among_others() {
             }
             let (view, _) = bench.run(&text, Some(a)).await;
             let b = view.summary.run;
-            let found = bench.studio.attribute(a, b, |_| {}).await.unwrap();
+            let found = bench.studio.attribute(a, b, &[], |_| {}).await.unwrap();
             let rule = format!("{code} ");
             let cause = found.hunks.iter().position(|hunk| {
                 // A neighbour that was reworded may be part of the same hunk.

@@ -5,13 +5,14 @@
 #[expect(dead_code, reason = "the client's own tests use the rest of it")]
 mod faulty;
 
-use crate::support::{POLICY, SUITE, request};
+use crate::support::{POLICY, SUITE, request, with_exception};
+use domain::flip::Certainty;
 use domain::run::RunId;
 use domain::verdict::Verdict;
 use faulty::{Act, Faulty, MODEL};
 use std::path::Path;
 use std::time::{Duration, Instant};
-use studio::view::{Code, Failure, RunEvent, RunState, RunView, ServerOptions};
+use studio::view::{Code, ConfirmRequest, Failure, RunEvent, RunState, RunView, ServerOptions};
 use studio::{Keys, Limits, Options, Outside, Studio};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -168,6 +169,63 @@ async fn another_way_of_asking_holds_at_once_and_is_another_model() {
     };
     let refused = studio.add_server(&address, &both).await.unwrap_err();
     assert!(refused.message.contains("either"), "{}", refused.message);
+}
+
+/// What the server makes of "b" is the policy's doing; "d" it answers this way or that, as
+/// a server that batches its requests may.
+fn of_two_minds(body: &serde_json::Value, _: usize) -> Act {
+    let user = faulty::user(body);
+    let excepts = body["messages"].to_string().contains("S2");
+    let heads = match body["seed"].as_u64() {
+        Some(seed) => (seed * 5 + u64::from(excepts)) % 4 < 2,
+        None => !excepts,
+    };
+    if (user.contains("museum") && excepts) || (user.contains("snuff") && !heads) {
+        Act::Answer("S1 applies.", "SAFE S1")
+    } else {
+        sensible(&user)
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_promises_no_repeats_is_asked_again_before_a_flip_is_called_real() {
+    let server = Faulty::reading(of_two_minds).await;
+    let folder = workspace();
+    let address = format!("{}#{MODEL}", server.url);
+    let studio = open(&folder, &address).await;
+    let a = evaluate(&studio).await.unwrap().summary.run;
+    let edited = request(&with_exception());
+    let mut last = None;
+    let done = studio.evaluate(edited, |event| last = Some(event)).await;
+    let b = ended(done.map(|_| ()), last).unwrap().summary.run;
+
+    let certainties = |flips: Vec<domain::flip::Flip>| -> Vec<(String, Certainty)> {
+        let each = flips.into_iter();
+        each.map(|flip| (flip.case, flip.certainty)).collect()
+    };
+    let untested = certainties(studio.compare(a, b).await.unwrap().flips);
+    let undecided = |case: &str| (case.to_owned(), Certainty::Undecided);
+    assert_eq!(untested, [undecided("b"), undecided("d")]);
+    let before = server.bodies().len();
+    let found = studio.confirm(ConfirmRequest::new(a, b), |_| {}).await;
+    assert_eq!(
+        found.unwrap().effort.asked as usize,
+        server.bodies().len() - before
+    );
+    let tested = certainties(studio.compare(a, b).await.unwrap().flips);
+    assert_eq!(
+        tested,
+        [
+            ("b".to_owned(), Certainty::Real),
+            ("d".to_owned(), Certainty::Noise)
+        ]
+    );
+    let seeds = server.bodies();
+    assert!(
+        seeds[before..]
+            .iter()
+            .all(|body| body["seed"].is_u64() && body["temperature"] == 1.0)
+    );
 }
 
 #[tokio::test]

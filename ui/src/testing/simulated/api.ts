@@ -40,7 +40,7 @@ import {
 } from './judge';
 import { releaseViewOf } from './release';
 import { importBundle, verifyBundle } from './bundles';
-import { importPreview, importSuite, pickFile } from './importing';
+import { drops, importPreview, importSuite, pickFile } from './importing';
 import {
   addServer,
   checkLeave,
@@ -60,12 +60,14 @@ import {
   speedTest,
   verifyModel,
 } from './models';
+import * as insight from './insight';
 import { compare, coverage, exportCsv, exportSvg, search, statistics } from './screens';
 import type { SamplePolicy } from './samples';
 import { beginRun, fail, simulation, type Going, type Run } from './simulation';
 
 export { cancelModelTask, fetchModel, modelInfo, models, speedTest, verifyModel };
 export { simulation };
+export { ablate, ablation, attribute, attribution, cancelProbes, confirm } from './insight';
 export { compare, coverage, exportCsv, exportSvg, search, statistics };
 
 const root = '/srv/marketplace';
@@ -123,10 +125,11 @@ function rowsOf(policy: SamplePolicy, run: Run, base: Run | null): CaseRow[] {
       unparsed_reason: null,
     };
     const correct = row.verdict && item.expected ? row.verdict === item.expected : null;
-    return compareRows(
+    const compared = compareRows(
       { ...row, tags: item.tags ?? [], expected: item.expected ?? null, correct },
       base?.rows.get(item.id),
     );
+    return insight.withFindings(compared, base, run);
   });
 }
 
@@ -234,7 +237,10 @@ export async function editSuite(
   if (suiteHash(policy) !== baseHash) return later({ saved: false, suite: suiteOf(policy) });
   const id = edit.kind === 'add' ? null : edit.id;
   const drop = (run: Run) => id !== null && run.rows.delete(id);
-  if (edit.kind === 'add') policy.cases = [...policy.cases, edit.case];
+  if (edit.kind === 'add') {
+    const at = policy.cases.findIndex((item) => item.id === edit.before);
+    policy.cases = policy.cases.toSpliced(at < 0 ? policy.cases.length : at, 0, edit.case);
+  }
   if (edit.kind === 'remove') policy.cases = policy.cases.filter((item) => item.id !== id);
   if (edit.kind === 'replace')
     policy.cases = policy.cases.map((item: Case) => (item.id === id ? edit.case : item));
@@ -314,6 +320,7 @@ let turns = 0;
 export async function evaluate(request: EvaluateRequest, onEvent: (event: RunEvent) => void) {
   const policy = simulation.policy(request.policy);
   const turn = ++turns;
+  simulation.probing += 1;
   const base = runOf(request.baseline);
   const file = `policies/${request.policy}.md`;
   const analysis = analysisOf(file, request.text, null);
@@ -488,7 +495,7 @@ export async function pickFolder(): Promise<string | null> {
 export async function pickTarget(name: string): Promise<string | null> {
   return later(`/srv/out/${name}`);
 }
-export { importPreview, importSuite, pickFile };
+export { drops, importPreview, importSuite, pickFile };
 
 // The compiler holds both back ends to one shape.
 ({
@@ -517,6 +524,7 @@ export { importPreview, importSuite, pickFile };
   verifyBundle,
   importBundle,
   watch,
+  drops,
   pickFolder,
   pickFile,
   pickTarget,
@@ -534,6 +542,7 @@ export { importPreview, importSuite, pickFile };
   verifyModel,
   speedTest,
   cancelModelTask,
+  ...insight,
   compare,
   coverage,
   exportCsv,

@@ -3,6 +3,7 @@
 import type {
   Case,
   ExistingSuite,
+  FileDrop,
   ImportPlan,
   ImportPreview,
   ImportReading,
@@ -89,4 +90,8 @@ export async function importSuite(
     warnings: [],
     suite: `fixtures/${policy}.jsonl`,
   };
+}
+
+export async function drops(onEvent: (event: FileDrop) => void) {
+  simulation.drop = onEvent;
 }

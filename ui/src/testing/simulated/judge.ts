@@ -185,8 +185,8 @@ export function compare(row: CaseRow, before: CaseRow | undefined): CaseRow {
       : row.correct
         ? 'fixed'
         : 'broken';
-  const near = Math.abs(row.margin ?? 0) < 1;
-  return { ...row, before: was, flip, certainty: near ? 'undecided' : 'real' };
+  // No flip is certain before it is tested.
+  return { ...row, before: was, flip, certainty: 'undecided' };
 }
 
 function wilson(hits: number, n: number): Rate | null {

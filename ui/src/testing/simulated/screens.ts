@@ -16,6 +16,7 @@ import type {
   Standing,
   Statistics,
 } from '../../lib/types';
+import { withFindings } from './insight';
 import { citationsOf, clausesOf, compare as compareRows, judge, metricsOf } from './judge';
 import { fail, simulation, type Run } from './simulation';
 
@@ -76,7 +77,9 @@ function linesOf(before: string, after: string): DiffHunkLine[] {
 
 export async function compare(a: RunId, b: RunId): Promise<CompareView> {
   const [before, now] = [runOf(a), runOf(b)];
-  const all = [...now.rows.values()].map((row) => compareRows(row, before.rows.get(row.case)));
+  const all = [...now.rows.values()]
+    .map((row) => compareRows(row, before.rows.get(row.case)))
+    .map((row) => withFindings(row, before, now));
   const rows = all.filter((row) => row.flip !== null);
   const both = all.filter((row) => row.before !== null);
   const old = both.flatMap((row) => before.rows.get(row.case) ?? []);

@@ -2,8 +2,10 @@
 
 import type {
   CaseRow,
+  Evidence,
   ExportRequest,
   Failure,
+  FileDrop,
   GateResult,
   Problem,
   Release,
@@ -57,12 +59,24 @@ class Simulation {
   modelCancelled = false;
   fetched: string[] = [];
   unfinished: FetchRequest[] = [];
+  /** How long one question about a flip takes, and which asking is under way. */
+  probeMs = Number(query.get('probe') ?? 30);
+  probing = 0;
+  evidence = new Map<string, Evidence>();
+  causes = new Set<string>();
+  ablated = new Set<string>();
   watching: string | null = null;
   tell: (event: WorkspaceEvent) => void = () => undefined;
+  drop: (event: FileDrop) => void = () => undefined;
 
   /** As it was at the start. */
   reset() {
     if (this.going) this.going.stop({ kind: 'cancelled', run: null });
+    this.probing += 1;
+    this.probeMs = 0;
+    this.evidence = new Map();
+    this.causes = new Set();
+    this.ablated = new Set();
     this.policies = samples(Number(query.get('cases') ?? 56));
     this.runs = [];
     this.baselines = new Map();
