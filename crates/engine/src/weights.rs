@@ -325,6 +325,14 @@ pub enum Values {
 }
 
 impl Values {
+    /// Q8_0 as f32, `numbers` of them; others as they are.
+    pub(crate) fn without_q8(self, numbers: usize) -> Values {
+        let Values::Q8(_) = &self else { return self };
+        let mut wide = vec![0.0; numbers];
+        self.read(0, &mut wide);
+        Values::F32(wide)
+    }
+
     /// The values from place `at` on, as f32.
     pub(crate) fn read(&self, at: usize, to: &mut [f32]) {
         match self {

@@ -102,7 +102,7 @@ impl Studio {
         }
         Ok(Prober {
             studio: self,
-            model_digest: info.digest.clone(),
+            model_digest: ready.judge.info().digest.clone(),
             source: Source::Model {
                 judge: ready.judge,
                 turn,
