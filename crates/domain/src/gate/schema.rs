@@ -48,7 +48,7 @@ pub fn config_schema() -> Value {
             },
             "numerics": {
                 "enum": ["exact", "fast"],
-                "description": "How the engine multiplies: in f32, or faster in 8 bits.",
+                "description": "How a model on disk computes: in f32, or faster in 8 bits.",
             },
             "device": {
                 "enum": ["auto", "cpu", "cuda"],
