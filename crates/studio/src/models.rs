@@ -14,6 +14,9 @@
 //! An address, `http://host:port/v1#model`, stands for a model on a server; it is reached
 //! when it is needed first, and again after a while or when it left cases without an answer.
 
+mod described;
+
+use self::described::{configured_context, name_in_cache};
 use crate::fetch::{UNFINISHED, Unfinished, models_folder};
 use crate::judge::{Judge, of_engine};
 use crate::servers::{self, Servers};
@@ -545,22 +548,6 @@ fn view(found: &Found, state: Option<&State>) -> ModelView {
         view.problem = Some(message.clone());
     }
     view
-}
-
-/// In the hub's cache a folder is named by its commit, and the model by the folder above:
-/// models--OWNER--MODEL/snapshots/COMMIT.
-fn name_in_cache(path: &Path) -> Option<String> {
-    let snapshots = path.parent()?;
-    let repository = snapshots.parent()?.file_name()?.to_str()?;
-    let name = repository.strip_prefix("models--")?.replace("--", "/");
-    snapshots.ends_with("snapshots").then_some(name)
-}
-
-/// What config.json says before the model is loaded.
-fn configured_context(path: &Path) -> Option<u32> {
-    let text = std::fs::read_to_string(path.join("config.json")).ok()?;
-    let config: serde_json::Value = serde_json::from_str(&text).ok()?;
-    u32::try_from(config.get("max_position_embeddings")?.as_u64()?).ok()
 }
 
 #[cfg(test)]
