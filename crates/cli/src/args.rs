@@ -12,6 +12,7 @@ pub use bundle::{
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use domain::policy::Effort;
+use domain::run::Numerics;
 pub use insight::{AblateArgs, AskingArgs, AttributeArgs, CoverageArgs, DiffArgs};
 pub use model::{
     BenchArgs, BenchCommand, BenchCommon, DecodeArgs, FetchArgs, InfoArgs, LikeArg, ModelArgs,
@@ -118,6 +119,10 @@ pub struct Subject {
     /// address (http://HOST:PORT/v1#MODEL)
     #[arg(long, value_name = "MODEL")]
     pub model: Option<String>,
+    /// How the engine multiplies: in f32, or several times as fast in 8 bits; the outcomes of
+    /// the two are never mixed [default: touchstone.toml's, else exact]
+    #[arg(long, value_enum)]
+    pub numerics: Option<NumericsArg>,
     /// How hard the model reasons [default: the policy's own]
     #[arg(long, value_enum)]
     pub effort: Option<EffortArg>,
@@ -171,6 +176,9 @@ pub struct CheckArgs {
     /// The model: `pebble` (a demonstration model), or a checkpoint's folder
     #[arg(long, value_name = "MODEL")]
     pub model: Option<String>,
+    /// How the engine multiplies [default: touchstone.toml's, else exact]
+    #[arg(long, value_enum)]
+    pub numerics: Option<NumericsArg>,
     /// How hard the model reasons [default: the policy's own]
     #[arg(long, value_enum)]
     pub effort: Option<EffortArg>,
@@ -395,6 +403,9 @@ pub struct ServeArgs {
     /// The model: `pebble` (a demonstration model), a checkpoint's folder, or an address
     #[arg(long, value_name = "MODEL")]
     pub model: Option<String>,
+    /// How the engine multiplies [default: touchstone.toml's, else exact]
+    #[arg(long, value_enum)]
+    pub numerics: Option<NumericsArg>,
     /// How hard the model reasons where a caller does not say [default: the policy's own]
     #[arg(long, value_enum)]
     pub effort: Option<EffortArg>,
@@ -442,6 +453,9 @@ pub struct LogitsArgs {
     /// The checkpoint's folder; config.json and safetensors are enough
     #[arg(long, value_name = "DIR")]
     pub model: PathBuf,
+    /// How the engine multiplies
+    #[arg(long, value_enum, default_value = "exact")]
+    pub numerics: NumericsArg,
     /// Token ids, separated by commas
     #[arg(long, value_name = "IDS", value_delimiter = ',', required = true)]
     pub tokens: Vec<u32>,
@@ -480,6 +494,30 @@ impl From<EffortArg> for Effort {
             EffortArg::Low => Effort::Low,
             EffortArg::Medium => Effort::Medium,
             EffortArg::High => Effort::High,
+        }
+    }
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum NumericsArg {
+    Exact,
+    Fast,
+}
+
+impl From<NumericsArg> for Numerics {
+    fn from(numerics: NumericsArg) -> Numerics {
+        match numerics {
+            NumericsArg::Exact => Numerics::Exact,
+            NumericsArg::Fast => Numerics::Fast,
+        }
+    }
+}
+
+impl From<NumericsArg> for engine::Numerics {
+    fn from(numerics: NumericsArg) -> engine::Numerics {
+        match numerics {
+            NumericsArg::Exact => engine::Numerics::Exact,
+            NumericsArg::Fast => engine::Numerics::Fast,
         }
     }
 }

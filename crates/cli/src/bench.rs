@@ -26,6 +26,15 @@ async fn prefill(args: PrefillArgs) -> Result<(), Failure> {
             ("tokens", figures.tokens.to_string()),
             ("prefill", shown(figures.prefill_ms, "ms")),
             ("", shown(figures.prefill_tokens_per_s, "tokens/s")),
+            (
+                "products",
+                of_bound(
+                    figures.ops_per_s,
+                    figures.peak_ops_per_s,
+                    figures.peak_share,
+                    "op/s",
+                ),
+            ),
         ]
     })
 }
@@ -43,6 +52,15 @@ async fn decode(args: DecodeArgs) -> Result<(), Failure> {
             ("replies", format!("{} tokens", figures.reply_tokens)),
             ("step", shown(figures.step_ms, "ms")),
             ("decode", shown(figures.decode_tokens_per_s, "tokens/s")),
+            (
+                "reading",
+                of_bound(
+                    figures.read_bytes_per_s,
+                    figures.stream_bytes_per_s,
+                    figures.stream_share,
+                    "B/s",
+                ),
+            ),
         ]
     })
 }
@@ -91,6 +109,7 @@ async fn measured<F: Send + 'static>(
 ) -> Result<Report<F>, Failure> {
     let root = place::root_or_here(&common.place)?;
     let folder = checkpoints::folder(&root, &common.model)?;
+    let numerics = common.numerics.into();
     let (device, pebble) = (
         place::device().unwrap_or_default(),
         checkpoints::pebble(&root),
@@ -98,9 +117,13 @@ async fn measured<F: Send + 'static>(
     let cancel = Cancel::default();
     let flag = cancel.clone();
     let mut working = tokio::task::spawn_blocking(move || {
-        let pebble = pebble.as_deref();
-        let bench = Bench::load(&folder, Placement { device, pebble })
-            .map_err(|error| failure(Code::Model, &error))?;
+        let placement = Placement {
+            device,
+            pebble: pebble.as_deref(),
+            numerics,
+        };
+        let bench =
+            Bench::load(&folder, placement).map_err(|error| failure(Code::Model, &error))?;
         work(&bench, &flag).map_err(|error| match error {
             GenerateError::Cancelled => failure(Code::Cancelled, &error),
             GenerateError::TooLong(_)
@@ -135,9 +158,10 @@ fn show<F: Serialize>(
         return Ok(());
     }
     println!(
-        "{} · {} · {} · {} ({}), {} threads; medians of {} [least … most]",
+        "{} · {}, {} · {} · {} ({}), {} threads; medians of {} [least … most]",
         report.bench,
         report.model.name,
+        report.model.numerics,
         report.model.device,
         report.machine.cpu,
         report.machine.instructions,
@@ -148,6 +172,16 @@ fn show<F: Serialize>(
         println!("  {name:<14} {value}");
     }
     Ok(())
+}
+
+/// A rate beside the one that the machine reaches with nothing else to do.
+fn of_bound(reached: f64, bound: f64, share: f64, unit: &str) -> String {
+    format!(
+        "{:.1} G{unit} of {:.1}, {:.0} %",
+        reached / 1e9,
+        bound / 1e9,
+        share * 100.0
+    )
 }
 
 fn shown(spread: Spread, unit: &str) -> String {

@@ -4,9 +4,10 @@ use crate::args::{
     BundleCommand, BundleImportArgs, BundleVerifyArgs, ExportArgs, KeyCommand, SignArgs,
     SignerArgs, WithheldArgs,
 };
+use crate::place::{self, Choice};
 use crate::progress::Line;
-use crate::{Ending, input, json, place, table};
-use domain::run::RunId;
+use crate::{Ending, input, json, table};
+use domain::run::{Numerics, RunId};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 use studio::view::{
@@ -51,7 +52,7 @@ pub fn key(command: KeyCommand) -> Result<(), Failure> {
 }
 
 async fn export(args: ExportArgs) -> Result<(), Failure> {
-    let studio = place::open(&args.place, None).await?;
+    let studio = place::open(&args.place, Choice::default()).await?;
     let exported = export_from(&studio, &args).await;
     studio.close().await;
     let exported = exported?;
@@ -137,6 +138,7 @@ async fn rerun(
     let root = args.workspace.as_deref().unwrap_or(scratch.path());
     let options = Options {
         model: args.model.clone(),
+        numerics: args.numerics.map(Numerics::from),
         device: place::device(),
         ..Options::default()
     };
@@ -181,7 +183,7 @@ async fn sign(args: SignArgs) -> Result<(), Failure> {
 }
 
 async fn import(args: BundleImportArgs) -> Result<(), Failure> {
-    let studio = place::open(&args.place, None).await?;
+    let studio = place::open(&args.place, Choice::default()).await?;
     let request = ImportRequest {
         file: text(&absolute(&args.file)?),
         trust_file: optional(args.trust.as_deref())?,

@@ -2,7 +2,7 @@
 //! people, to a build server and to a job's page.
 
 use crate::args::{CheckArgs, EffortArg};
-use crate::place::{self, Opened};
+use crate::place::{self, Choice, Opened};
 use crate::run::{Job, evaluate};
 use crate::{Ending, input, json, report};
 use domain::policy::parse;
@@ -12,7 +12,7 @@ use studio::Studio;
 use studio::view::{EvaluateRequest, Failure, GateReport};
 
 pub async fn check(args: CheckArgs) -> Result<Ending, Failure> {
-    let studio = place::open(&args.place, args.model.as_deref()).await?;
+    let studio = place::open(&args.place, Choice::of(&args.model, args.numerics)).await?;
     let reports = every(&args, &studio).await;
     studio.close().await;
     let reports = reports?;

@@ -2,12 +2,13 @@
 //! which says what form the files have.
 
 use crate::args::{FmtArgs, SchemaArg};
-use crate::{Ending, input, json, place};
+use crate::place::{self, Choice};
+use crate::{Ending, input, json};
 use studio::view::{Failure, FormatState, FormattedFile};
 use studio::{Formatting, Schema};
 
 pub async fn fmt(args: FmtArgs) -> Result<Ending, Failure> {
-    let studio = place::open(&args.place, None).await?;
+    let studio = place::open(&args.place, Choice::default()).await?;
     let formatting = match args.check {
         true => Formatting::Check,
         false => Formatting::Write,

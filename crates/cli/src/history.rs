@@ -2,13 +2,14 @@
 //! already.
 
 use crate::args::{BaselineArgs, ModelsArgs, RepairArgs, RestoreArgs, RunsArgs};
-use crate::{input, json, place, table};
+use crate::place::{self, Choice};
+use crate::{input, json, table};
 use domain::run::RunId;
 use studio::view::{CsvTable, Failure, RunSummary};
 use studio::{BadDatabase, Options, Studio};
 
 pub async fn runs(args: RunsArgs) -> Result<(), Failure> {
-    let studio = place::open(&args.place, None).await?;
+    let studio = place::open(&args.place, Choice::default()).await?;
     let names: Vec<String> = studio
         .workspace()
         .await?
@@ -46,7 +47,7 @@ pub async fn print_csv(studio: Studio, of: &CsvTable) -> Result<(), Failure> {
 }
 
 pub async fn baseline(args: BaselineArgs) -> Result<(), Failure> {
-    let studio = place::open(&args.place, None).await?;
+    let studio = place::open(&args.place, Choice::default()).await?;
     let (policy, _) = place::policy_file(studio.root(), &args.policy)?;
     if args.clear || args.run.is_some() {
         studio.set_baseline(&policy, args.run.map(RunId)).await?;
@@ -66,7 +67,7 @@ pub async fn baseline(args: BaselineArgs) -> Result<(), Failure> {
 }
 
 pub async fn restore(args: RestoreArgs) -> Result<(), Failure> {
-    let studio = place::open(&args.place, None).await?;
+    let studio = place::open(&args.place, Choice::default()).await?;
     let text = studio.restore(RunId(args.run)).await;
     studio.close().await;
     let text = text?;
@@ -82,7 +83,7 @@ pub async fn restore(args: RestoreArgs) -> Result<(), Failure> {
 }
 
 pub async fn models(args: ModelsArgs) -> Result<(), Failure> {
-    let studio = place::open(&args.place, None).await?;
+    let studio = place::open(&args.place, Choice::default()).await?;
     let models = studio.models();
     studio.close().await;
     if args.place.json {

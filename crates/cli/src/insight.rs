@@ -3,7 +3,8 @@
 
 use crate::args::{AblateArgs, AskingArgs, AttributeArgs, CoverageArgs, DiffArgs, Place};
 use crate::history::print_csv;
-use crate::{json, place, progress, table};
+use crate::place::{self, Choice};
+use crate::{json, progress, table};
 use domain::run::RunId;
 use studio::Studio;
 use studio::view::{ConfirmRequest, CsvTable, Failure, Probing};
@@ -109,7 +110,7 @@ async fn open(place: &Place, asking: &AskingArgs) -> Result<Studio, Failure> {
     let root = place::root(place)?;
     place::open_at(
         &root,
-        asking.model.as_deref(),
+        Choice::of(&asking.model, asking.numerics),
         place::leave(&asking.outside),
     )
     .await

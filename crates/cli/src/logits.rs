@@ -12,6 +12,7 @@ pub fn logits(args: &LogitsArgs) -> Result<(), Failure> {
     let placement = Placement {
         device: place::device().unwrap_or_default(),
         pebble: pebble.as_deref(),
+        numerics: args.numerics.into(),
     };
     let logits = engine::last_logits_at(&args.model, &args.tokens, placement)
         .map_err(|error| input(error.to_string()))?;

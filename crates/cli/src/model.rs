@@ -31,7 +31,7 @@ fn info(args: &InfoArgs) -> Result<(), Failure> {
         false => Digest::Skip,
     };
     let root = place::root_or_here(&args.place)?;
-    let view = checkpoints::info(&root, &args.model, workload, digest)?;
+    let view = checkpoints::info(&root, &args.model, args.numerics.into(), workload, digest)?;
     let gpus = checkpoints::gpus(Path::new(&view.path));
     if args.place.json {
         println!("{}", json::line(&Info { view, gpus }));

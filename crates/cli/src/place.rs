@@ -1,8 +1,9 @@
 //! Where things are: the workspace, the policy and the suite that the arguments name.
 
-use crate::args::{OutsideArgs, Place, Subject};
+use crate::args::{NumericsArg, OutsideArgs, Place, Subject};
 use crate::input;
 use domain::policy::{self, Effort, Policy};
+use domain::run::Numerics;
 use engine::Device;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -29,13 +30,29 @@ pub struct Opened {
     pub suite_file: PathBuf,
 }
 
-pub async fn open(place: &Place, model: Option<&str>) -> Result<Studio, Failure> {
+/// The model that the arguments name, and how it is computed.
+#[derive(Clone, Copy, Default)]
+pub struct Choice<'a> {
+    model: Option<&'a str>,
+    numerics: Option<NumericsArg>,
+}
+
+impl Choice<'_> {
+    pub fn of(model: &Option<String>, numerics: Option<NumericsArg>) -> Choice<'_> {
+        Choice {
+            model: model.as_deref(),
+            numerics,
+        }
+    }
+}
+
+pub async fn open(place: &Place, model: Choice<'_>) -> Result<Studio, Failure> {
     open_at(&workspace(place, None)?, model, Outside::default()).await
 }
 
 /// As `open`, with leave for some hosts.
 pub async fn open_outside(place: &Place, outside: &OutsideArgs) -> Result<Studio, Failure> {
-    open_at(&workspace(place, None)?, None, leave(outside)).await
+    open_at(&workspace(place, None)?, Choice::default(), leave(outside)).await
 }
 
 pub fn leave(outside: &OutsideArgs) -> Outside {
@@ -66,7 +83,12 @@ pub async fn open_subject(place: &Place, subject: &Subject) -> Result<Opened, Fa
     let (policy, policy_file) = policy_file(&root, &subject.policy)?;
     let suite_file = suite_file(&root, &policy, subject.suite.as_deref())?;
     Ok(Opened {
-        studio: open_at(&root, subject.model.as_deref(), leave(&subject.outside)).await?,
+        studio: open_at(
+            &root,
+            Choice::of(&subject.model, subject.numerics),
+            leave(&subject.outside),
+        )
+        .await?,
         policy_file,
         policy,
         suite_file,
@@ -147,13 +169,10 @@ pub fn shown(root: &Path, path: &Path) -> String {
         .to_string()
 }
 
-pub async fn open_at(
-    root: &Path,
-    model: Option<&str>,
-    outside: Outside,
-) -> Result<Studio, Failure> {
+pub async fn open_at(root: &Path, model: Choice<'_>, outside: Outside) -> Result<Studio, Failure> {
     let options = Options {
-        model: model.map(str::to_owned),
+        model: model.model.map(str::to_owned),
+        numerics: model.numerics.map(Numerics::from),
         device: device(),
         outside,
         ..Options::default()

@@ -2,7 +2,7 @@
 //! vouches for it.
 
 use crate::args::{ReleaseArgs, ReleasesArgs, SignOffArgs};
-use crate::place::{self, Opened};
+use crate::place::{self, Choice, Opened};
 use crate::run::{Job, evaluate};
 use crate::{check, input, json, table};
 use domain::run::RunId;
@@ -10,7 +10,7 @@ use studio::Studio;
 use studio::view::{Failure, Release, SignOffRequest};
 
 pub async fn release(args: ReleaseArgs) -> Result<(), Failure> {
-    let studio = place::open(&args.place, args.model.as_deref()).await?;
+    let studio = place::open(&args.place, Choice::of(&args.model, None)).await?;
     let result = record(&args, &studio).await;
     studio.close().await;
     match result? {
@@ -61,7 +61,7 @@ async fn record(args: &ReleaseArgs, studio: &Studio) -> Result<Recorded, Failure
 }
 
 pub async fn releases(args: ReleasesArgs) -> Result<(), Failure> {
-    let studio = place::open(&args.place, None).await?;
+    let studio = place::open(&args.place, Choice::default()).await?;
     let names: Vec<String> = match &args.policy {
         Some(policy) => vec![place::policy_file(studio.root(), policy)?.0],
         None => {
@@ -84,7 +84,7 @@ pub async fn releases(args: ReleasesArgs) -> Result<(), Failure> {
 }
 
 pub async fn sign_off(args: SignOffArgs) -> Result<(), Failure> {
-    let studio = place::open(&args.place, None).await?;
+    let studio = place::open(&args.place, Choice::default()).await?;
     let request = SignOffRequest {
         run: RunId(args.run),
         name: args.name,

@@ -1,11 +1,12 @@
 //! `touchstone search`: what was ever answered, by what it says.
 
 use crate::args::SearchArgs;
-use crate::{json, place, table};
+use crate::place::{self, Choice};
+use crate::{json, table};
 use studio::view::{Failure, SearchResult};
 
 pub async fn search(args: SearchArgs) -> Result<(), Failure> {
-    let studio = place::open(&args.place, None).await?;
+    let studio = place::open(&args.place, Choice::default()).await?;
     let result = studio
         .search(&args.text.join(" "), args.policy.as_deref())
         .await;

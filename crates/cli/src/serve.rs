@@ -2,7 +2,8 @@
 //! was accepted; a second one ends at once.
 
 use crate::args::ServeArgs;
-use crate::{input, json, place};
+use crate::place::{self, Choice};
+use crate::{input, json};
 use domain::policy;
 use serde::Serialize;
 use serve::{Limits, Place, Server, Stop};
@@ -31,7 +32,8 @@ pub async fn serve(args: ServeArgs) -> Result<(), Failure> {
     let (_, file) = place::policy_file(&root, &args.policy)?;
     let shown = place::shown(&root, &file);
     let policy = place::read_policy(&shown, &file)?;
-    let studio = place::open_at(&root, args.model.as_deref(), place::leave(&args.outside)).await?;
+    let choice = Choice::of(&args.model, args.numerics);
+    let studio = place::open_at(&root, choice, place::leave(&args.outside)).await?;
     let classifier = classifier(&args, &studio, &shown, policy).await;
     // Serving records nothing, so the database is closed before it begins.
     studio.close().await;

@@ -4,7 +4,8 @@
 use crate::args::{
     AddServerArgs, HostArgs, KeyArgs, Place, ReachServerArgs, ServerArgs, ServerCommand,
 };
-use crate::{input, place};
+use crate::input;
+use crate::place::{self, Choice};
 use serde_json::{Value, json};
 use std::io::{IsTerminal, Read};
 use studio::Studio;
@@ -16,12 +17,12 @@ const KEY_BYTES_MAX: u64 = 16 << 10;
 pub async fn server(command: ServerCommand) -> Result<(), Failure> {
     match command {
         ServerCommand::List(args) => {
-            let studio = place::open(&args.place, None).await?;
+            let studio = place::open(&args.place, Choice::default()).await?;
             let (document, text) = list(&studio);
             finish(studio, &args.place, Ok((document, text))).await
         }
         ServerCommand::Add(args) => {
-            let studio = place::open(&args.server.place, None).await?;
+            let studio = place::open(&args.server.place, Choice::default()).await?;
             let added = studio
                 .add_server(&args.server.address, &options(&args))
                 .await;
@@ -34,7 +35,7 @@ pub async fn server(command: ServerCommand) -> Result<(), Failure> {
             finish(studio, &args.server.place, said).await
         }
         ServerCommand::Remove(ServerArgs { address, place }) => {
-            let studio = place::open(&place, None).await?;
+            let studio = place::open(&place, Choice::default()).await?;
             let removed = studio.remove_server(&address).await;
             let said =
                 removed.map(|()| (json!({"removed": address}), format!("Removed {address}.")));
@@ -158,7 +159,7 @@ async fn test(args: &ReachServerArgs) -> Result<(), Failure> {
 
 async fn key(args: &KeyArgs) -> Result<(), Failure> {
     let text = if args.remove { None } else { Some(read_key()?) };
-    let studio = place::open(&args.server.place, None).await?;
+    let studio = place::open(&args.server.place, Choice::default()).await?;
     let stored = studio
         .set_server_key(&args.server.address, text.as_deref())
         .await;
@@ -181,7 +182,7 @@ fn read_key() -> Result<String, Failure> {
 }
 
 async fn decide(args: &HostArgs, allowed: bool) -> Result<(), Failure> {
-    let studio = place::open(&args.place, None).await?;
+    let studio = place::open(&args.place, Choice::default()).await?;
     let decided = studio
         .decide_host(&args.host, allowed, args.plain_http)
         .await;

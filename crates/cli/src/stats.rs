@@ -1,13 +1,14 @@
 //! `touchstone stats`: what runs are worth.
 
 use crate::args::{GroupArg, StatsArgs};
-use crate::{json, place, table};
+use crate::place::{self, Choice};
+use crate::{json, table};
 use domain::run::RunId;
 use domain::stats::groups::GroupBy;
 use studio::view::Failure;
 
 pub async fn stats(args: StatsArgs) -> Result<(), Failure> {
-    let studio = place::open(&args.place, None).await?;
+    let studio = place::open(&args.place, Choice::default()).await?;
     let by = args.by.map(|by| match by {
         GroupArg::Label => GroupBy::Label,
         GroupArg::Tag => GroupBy::Tag,

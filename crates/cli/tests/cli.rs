@@ -225,6 +225,33 @@ fn the_same_again_gives_the_same_and_an_edit_gives_a_comparison() {
 }
 
 #[test]
+fn numerics_are_a_setting_and_their_outcomes_are_not_mixed() {
+    let folder = workspace();
+    let run = |more: &[&str]| {
+        json(
+            &folder,
+            &[&["run", "--policy", "ads", "--json"], more].concat(),
+        )
+    };
+    let exact = run(&[]);
+    let fast = run(&["--numerics", "fast"]);
+    assert_eq!(exact["settings"].get("numerics"), None);
+    assert_eq!(fast["settings"]["numerics"], "fast");
+    // Outcomes that are taken over took as long as they did, to the last digit.
+    assert_ne!(fast["outcomes"], exact["outcomes"]);
+    assert_eq!(run(&["--numerics", "exact"])["outcomes"], exact["outcomes"]);
+    write(&folder, "touchstone.toml", b"numerics = \"fast\"\n");
+    assert_eq!(run(&[])["outcomes"], fast["outcomes"]);
+    let number = exact["run"].to_string();
+    let other = fast["run"].to_string();
+    let message = refusal(&folder, &["diff", &number, &other, "--samples", "2"]);
+    assert!(
+        message.contains("other numerics (exact and fast)"),
+        "{message}"
+    );
+}
+
+#[test]
 fn people_read_metrics_and_every_case() {
     let folder = workspace();
     let shown = stdout(&touchstone(

@@ -93,6 +93,7 @@ fn packed() -> Vec<u8> {
                 template_version: domain::prompt::TEMPLATE_VERSION,
                 sampling: Sampling::Greedy,
                 tokens_max: 512,
+                numerics: domain::run::Numerics::Exact,
                 server: None,
             },
             started_at_ms: 1_795_517_100_000,

@@ -20,10 +20,39 @@ pub struct Settings {
     pub sampling: Sampling,
     /// Bound on generated tokens a case.
     pub tokens_max: u32,
+    /// Of a model in this program's own memory; absent where they are exact.
+    #[serde(default, skip_serializing_if = "Numerics::is_exact")]
+    #[ts(optional, as = "Option<Numerics>")]
+    pub numerics: Numerics,
     /// The server that judged; absent where the model was in this program's own memory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub server: Option<Server>,
+}
+
+/// How the engine multiplies: a model says slightly different things under the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum Numerics {
+    /// In f32, with weights as they are.
+    #[default]
+    Exact,
+    /// Activations in 8 bits, and all weights but the experts' too.
+    Fast,
+}
+
+impl Numerics {
+    pub fn name(self) -> &'static str {
+        match self {
+            Numerics::Exact => "exact",
+            Numerics::Fast => "fast",
+        }
+    }
+
+    fn is_exact(&self) -> bool {
+        *self == Numerics::Exact
+    }
 }
 
 /// What a server said of itself and of its model when the run began.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::generate::{self, Loaded};
+use crate::work::Done;
 
 pub use crate::reply::{Channel, Finish};
 
@@ -24,6 +25,7 @@ pub struct ModelInfo {
     pub digest: String,
     /// `cpu`, or `cuda`, the GPU's name and its architecture.
     pub device: String,
+    pub numerics: Numerics,
     /// Bytes of the weights in memory.
     pub bytes: u64,
     pub parameters: u64,
@@ -31,6 +33,27 @@ pub struct ModelInfo {
     pub vocab: u32,
     /// Longest sequence, in tokens, prompt and reply together.
     pub context_tokens: u32,
+}
+
+/// How products of weights and activations are computed. The same model says slightly
+/// different things under the two, and each always says the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Numerics {
+    /// Weights as they are, activations and sums in f32.
+    #[default]
+    Exact,
+    /// Activations in 8 bits, experts as they are, other matrices in 8 bits. Several times as
+    /// fast as `Exact`; docs/benchmarks.md has what it costs.
+    Fast,
+}
+
+impl Numerics {
+    pub fn name(self) -> &'static str {
+        match self {
+            Numerics::Exact => "exact",
+            Numerics::Fast => "fast",
+        }
+    }
 }
 
 /// Where a model is to compute.
@@ -51,6 +74,7 @@ pub struct Placement<'a> {
     /// The demonstration model's folder, with which a GPU is tested before its first use; where
     /// it is not at hand, random weights of its shape serve.
     pub pebble: Option<&'a Path>,
+    pub numerics: Numerics,
 }
 
 /// Why a checkpoint cannot be loaded: names the file, the tensor and the remedy.
@@ -193,15 +217,29 @@ impl Cancel {
 }
 
 impl Engine {
-    /// Loads a folder with config.json, *.safetensors and tokenizer.json onto the processor.
+    /// Loads a folder with config.json, *.safetensors and tokenizer.json, or a GGUF file, onto
+    /// the processor, to be computed exactly.
     pub fn load(dir: &Path) -> Result<Engine, LoadError> {
         Engine::load_to(dir, Placement::default())
+    }
+
+    /// As `load`, with other numerics.
+    pub fn load_as(dir: &Path, numerics: Numerics) -> Result<Engine, LoadError> {
+        let placement = Placement {
+            numerics,
+            ..Placement::default()
+        };
+        Engine::load_to(dir, placement)
     }
 
     /// As `load`, onto the device that is asked for.
     pub fn load_to(dir: &Path, placement: Placement<'_>) -> Result<Engine, LoadError> {
         let (info, loaded) = generate::load(dir, placement)?;
         Ok(Engine { info, loaded })
+    }
+
+    pub(crate) fn loaded(&self) -> &Loaded {
+        &self.loaded
     }
 
     pub fn info(&self) -> &ModelInfo {
@@ -253,6 +291,11 @@ impl Engine {
     /// Forgets the shared prefix of the last call, for measuring.
     pub(crate) fn forget(&self) {
         self.loaded.forget();
+    }
+
+    /// What the model did since this was asked last, for measuring.
+    pub(crate) fn done(&self) -> Done {
+        self.loaded.done()
     }
 
     /// Replies that are under way at once.

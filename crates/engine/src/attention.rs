@@ -19,6 +19,16 @@ pub(crate) const LANES: usize = 16;
 /// Multiplications worth a task of their own.
 const GRAIN: usize = 1 << 18;
 
+/// Positions that a sliding layer keeps beyond its window, and gathers before it drops any:
+/// more than a draft that turns out wrong takes back.
+const SLACK: usize = 64;
+
+/// Positions of one sequence that a layer with this window holds at most, where steps are of
+/// `step` positions.
+pub(crate) fn held(window: usize, step: usize) -> usize {
+    (window + 2 * SLACK + step).next_multiple_of(LANES)
+}
+
 /// Keys and values of one sequence's positions, or of a shared prefix's.
 pub struct Kv {
     layers: Vec<LayerKv>,
@@ -27,19 +37,56 @@ pub struct Kv {
     len: usize,
 }
 
-#[derive(Default)]
+#[derive(Clone)]
 struct LayerKv {
     keys: Vec<f32>,
     values: Vec<f32>,
+    /// The first position held, a multiple of LANES.
+    first: usize,
+    /// Where only the last positions are needed.
+    window: Option<usize>,
 }
 
 impl Kv {
+    /// Holds every position: a prefix may be cut anywhere to be continued otherwise.
     pub fn new(config: &Config) -> Kv {
+        Kv::with(config, |_| None)
+    }
+
+    /// Sliding layers hold what later positions may see.
+    pub fn sliding(config: &Config) -> Kv {
+        Kv::with(config, |window| window)
+    }
+
+    fn with(config: &Config, window: impl Fn(Option<usize>) -> Option<usize>) -> Kv {
+        let layer = |&of: &Option<usize>| LayerKv {
+            keys: Vec::new(),
+            values: Vec::new(),
+            first: 0,
+            window: window(of),
+        };
         Kv {
-            layers: config.windows.iter().map(|_| LayerKv::default()).collect(),
+            layers: config.windows.iter().map(layer).collect(),
             kv_heads: config.kv_heads,
             head_dim: config.head_dim,
             len: 0,
+        }
+    }
+
+    /// A copy of the first `len` positions, all of them held.
+    pub fn beginning(&self, len: usize) -> Kv {
+        assert!(len <= self.len && self.layers.iter().all(|layer| layer.first == 0));
+        let (heads, d) = (self.kv_heads, self.head_dim);
+        let blocks = len.div_ceil(LANES);
+        let copy = |layer: &LayerKv| LayerKv {
+            keys: layer.keys[..blocks * heads * d * LANES].to_vec(),
+            values: layer.values[..blocks * LANES * heads * d.next_multiple_of(LANES)].to_vec(),
+            ..*layer
+        };
+        Kv {
+            layers: self.layers.iter().map(copy).collect(),
+            len,
+            ..*self
         }
     }
 
@@ -55,14 +102,33 @@ impl Kv {
         (self.layers.iter().map(numbers).sum::<usize>() * size_of::<f32>()) as u64
     }
 
-    /// Forgets all positions from `len` on.
+    /// Forgets all positions from `len` on; where layers slide, no more than a draft's.
     pub fn truncate(&mut self, len: usize) {
+        let sees = |layer: &LayerKv| len + 1 - layer.window.unwrap_or_default().min(len + 1);
+        assert!(
+            self.layers.iter().all(|layer| layer.first <= sees(layer)),
+            "what the next position sees is still there"
+        );
         self.len = self.len.min(len);
     }
 
     /// Declares positions complete that `write` was called for in every layer.
     pub fn extend(&mut self, positions: usize) {
         self.len += positions;
+        let (heads, d) = (self.kv_heads, self.head_dim);
+        for layer in &mut self.layers {
+            let Some(window) = layer.window else { continue };
+            if self.len - layer.first < window + 2 * SLACK {
+                continue;
+            }
+            let first = (self.len - window - SLACK) / LANES * LANES;
+            let dropped = first - layer.first;
+            layer.keys.drain(..dropped * heads * d);
+            layer
+                .values
+                .drain(..dropped * heads * d.next_multiple_of(LANES));
+            layer.first = first;
+        }
     }
 
     /// Puts keys (rotated) and values, each [KV · D], at a place of a layer.
@@ -70,6 +136,7 @@ impl Kv {
         let (heads, d) = (self.kv_heads, self.head_dim);
         let wide = d.next_multiple_of(LANES);
         let layer = &mut self.layers[layer];
+        let place = place - layer.first;
         let blocks = place / LANES + 1;
         if layer.keys.len() < blocks * heads * d * LANES {
             layer.keys.resize(blocks * heads * d * LANES, 0.0);
@@ -221,9 +288,12 @@ struct Head<'a> {
 }
 
 impl Attend<'_> {
+    /// Positions `first..first + len` are the sequence's own, of which a sliding layer may
+    /// have dropped the first.
     fn segment(&self, kv: &Kv, head: usize, first: usize, len: usize) -> Segment {
         let d = kv.head_dim;
         let layer = &kv.layers[self.layer];
+        let (first, len) = (first + layer.first, len.saturating_sub(layer.first));
         if len == 0 {
             return Segment {
                 keys: std::ptr::null(),

@@ -9,10 +9,11 @@ use crate::config::Config;
 use crate::gpu;
 use crate::machine::Machine;
 use crate::memory;
-use crate::model::{self, CHUNK, Model};
+use crate::model::{self, CHUNK, Model, PREFIX_CHUNK};
 use crate::sampling::greedy;
 use crate::weights::Weights;
-use crate::{Device, GenerateError, LoadError, Placement};
+use crate::work::Done;
+use crate::{Device, GenerateError, LoadError, Numerics, Placement};
 
 pub(crate) enum Backend {
     Cpu(Box<Model>),
@@ -56,6 +57,14 @@ impl Sequence {
         match self {
             Sequence::Cpu(kv) => kv.len(),
             Sequence::Gpu(kv) => kv.len(),
+        }
+    }
+
+    /// A copy of the first `len` positions; on a GPU there is room for one only.
+    pub(crate) fn beginning(&self, len: usize) -> Option<Sequence> {
+        match self {
+            Sequence::Cpu(kv) => Some(Sequence::Cpu(kv.beginning(len))),
+            Sequence::Gpu(_) => None,
         }
     }
 
@@ -108,8 +117,8 @@ pub(crate) fn load(
 ) -> Result<Backend, LoadError> {
     let fail = |why: String| LoadError(format!("{}: {why}", dir.display()));
     let cpu = || {
-        memory::check(config, weights, &Machine::here()).map_err(fail)?;
-        let model = Model::load(config.clone(), weights)?;
+        memory::check(config, weights, placement.numerics, &Machine::here()).map_err(fail)?;
+        let model = Model::load(config.clone(), weights, placement.numerics)?;
         Ok(Backend::Cpu(Box::new(model)))
     };
     let gpu = || {
@@ -147,6 +156,22 @@ impl Backend {
         }
     }
 
+    /// What the model was loaded for; a GPU knows exact ones only.
+    pub(crate) fn numerics(&self) -> Numerics {
+        match self {
+            Backend::Cpu(model) => model.numerics,
+            Backend::Gpu(_) => Numerics::Exact,
+        }
+    }
+
+    /// What was done since this was asked last; nothing is counted on a GPU.
+    pub(crate) fn done(&self) -> Done {
+        match self {
+            Backend::Cpu(model) => model.work(),
+            Backend::Gpu(_) => Done::default(),
+        }
+    }
+
     pub(crate) fn config(&self) -> &Config {
         match self {
             Backend::Cpu(model) => &model.config,
@@ -165,7 +190,7 @@ impl Backend {
     /// A sequence that nobody follows.
     pub(crate) fn sequence(&self) -> Sequence {
         match self {
-            Backend::Cpu(model) => Sequence::Cpu(Kv::new(&model.config)),
+            Backend::Cpu(model) => Sequence::Cpu(Kv::sliding(&model.config)),
             Backend::Gpu(model) => Sequence::Gpu(model.sequence(gpu::Keep::Window)),
         }
     }
@@ -181,7 +206,7 @@ impl Backend {
     /// Tokens of a prefix that are computed in one step.
     pub(crate) fn chunk(&self) -> usize {
         match self {
-            Backend::Cpu(_) => CHUNK,
+            Backend::Cpu(_) => PREFIX_CHUNK,
             Backend::Gpu(model) => model.rows_max(),
         }
     }
@@ -278,8 +303,12 @@ impl<'a> Answer<'a> {
 
 /// The logits after the last of `tokens`, for parity checks: config.json and safetensors
 /// suffice.
-pub fn last_logits(dir: &Path, tokens: &[u32]) -> Result<Vec<f32>, LoadError> {
-    last_logits_at(dir, tokens, Placement::default())
+pub fn last_logits(dir: &Path, numerics: Numerics, tokens: &[u32]) -> Result<Vec<f32>, LoadError> {
+    let placement = Placement {
+        numerics,
+        ..Placement::default()
+    };
+    last_logits_at(dir, tokens, placement)
 }
 
 /// As `last_logits`, on the device that is asked for.

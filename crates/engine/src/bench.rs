@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use crate::machine::{self, Machine};
+use crate::work::{self, Bounds, Done};
 use crate::{
     Alternatives, Cancel, Effort, Engine, Event, GenerateError, LoadError, Placement, Prefix,
     Request, Sampling,
@@ -44,6 +45,8 @@ pub struct Place {
 pub struct Measured {
     pub name: String,
     pub digest: String,
+    /// `exact` or `fast`.
+    pub numerics: &'static str,
     /// Where it computes.
     pub device: String,
     pub parameters: u64,
@@ -64,6 +67,11 @@ pub struct Prefill {
     pub tokens: u32,
     pub prefill_ms: Spread,
     pub prefill_tokens_per_s: Spread,
+    /// Products and sums of weights and activations; attention is not counted.
+    pub ops_per_s: f64,
+    /// What the kernels' instruction reaches alone, measured in the same sitting.
+    pub peak_ops_per_s: f64,
+    pub peak_share: f64,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -77,6 +85,12 @@ pub struct Decode {
     pub step_ms: Spread,
     /// Of all replies together.
     pub decode_tokens_per_s: Spread,
+    /// Weights; keys and values are not counted.
+    pub step_read_bytes: u64,
+    pub read_bytes_per_s: f64,
+    /// What reading memory reaches alone, measured in the same sitting.
+    pub stream_bytes_per_s: f64,
+    pub stream_share: f64,
     /// From the call to the end of the last reply, prompts of the cases included.
     pub replies_ms: Spread,
 }
@@ -127,21 +141,27 @@ impl Bench {
         cancel: &Cancel,
     ) -> Result<Report<Prefill>, GenerateError> {
         let prefix = self.prefix(tokens, 0);
-        let mut found = 0;
+        let (mut found, mut done) = (0, Done::default());
         let mut times = Vec::new();
         // Once unmeasured: pages of the weights are read, threads are started.
         for round in 0..=repeats {
             self.engine.forget();
             let run = self.run(&prefix, &[], cancel)?;
-            found = run.prefix_tokens;
+            (found, done) = (run.prefix_tokens, run.done);
             if round > 0 {
                 times.push(run.prefix_ms);
             }
         }
+        let bounds = self.bounds()?;
+        let prefill_ms = spread(&times);
+        let ops_per_s = 2.0 * done.products as f64 / (prefill_ms.median / 1e3);
         let figures = Prefill {
             tokens: found,
-            prefill_ms: spread(&times),
+            prefill_ms,
             prefill_tokens_per_s: rates(f64::from(found), &times),
+            ops_per_s,
+            peak_ops_per_s: bounds.ops_per_s,
+            peak_share: ops_per_s / bounds.ops_per_s,
         };
         Ok(self.report("prefill", repeats, figures))
     }
@@ -169,12 +189,12 @@ impl Bench {
                 .collect()
         };
         let (short, long) = (requests(1), requests(reply_tokens + 1));
-        let mut found = 0;
+        let (mut found, mut done) = (0, Done::default());
         let (mut steps, mut totals, mut wholes) = (Vec::new(), Vec::new(), Vec::new());
         for round in 0..=repeats {
             let alone = self.run(&prefix, &short, cancel)?;
             let whole = self.run(&prefix, &long, cancel)?;
-            found = whole.prefix_tokens;
+            (found, done) = (whole.prefix_tokens, whole.done.without(alone.done));
             if round > 0 {
                 // Noise can make nearly nothing less than nothing.
                 let decoding = (whole.last_ms - alone.last_ms).max(1e-3);
@@ -183,12 +203,20 @@ impl Bench {
                 wholes.push(whole.last_ms);
             }
         }
+        let bounds = self.bounds()?;
+        let step_ms = spread(&steps);
+        let step_read_bytes = done.read_bytes / u64::from(reply_tokens);
+        let read_bytes_per_s = step_read_bytes as f64 / (step_ms.median / 1e3);
         let figures = Decode {
             batch,
             prefix_tokens: found,
             reply_tokens,
-            step_ms: spread(&steps),
+            step_ms,
             decode_tokens_per_s: rates(f64::from(batch * reply_tokens), &totals),
+            step_read_bytes,
+            read_bytes_per_s,
+            stream_bytes_per_s: bounds.read_bytes_per_s,
+            stream_share: read_bytes_per_s / bounds.read_bytes_per_s,
             replies_ms: spread(&wholes),
         };
         Ok(self.report("decode", repeats, figures))
@@ -262,6 +290,7 @@ impl Bench {
             model: Measured {
                 name: info.name.clone(),
                 digest: info.digest.clone(),
+                numerics: info.numerics.name(),
                 device: info.device.clone(),
                 parameters: info.parameters,
                 weights_bytes: info.bytes,
@@ -271,6 +300,12 @@ impl Bench {
             repeats,
             figures,
         }
+    }
+
+    /// What this machine reaches, with the numerics of the model.
+    fn bounds(&self) -> Result<Bounds, GenerateError> {
+        let bounds = work::bounds(self.engine.info().numerics);
+        bounds.map_err(|error| GenerateError::Internal(error.0))
     }
 
     /// A policy that makes a shared prefix of about `tokens` tokens.
@@ -310,6 +345,7 @@ impl Bench {
         let started = Instant::now();
         let mut run = Run::default();
         let mut first = None;
+        self.engine.done();
         self.engine
             .generate(prefix, requests, cancel, &mut |event| match event {
                 Event::PrefixReady {
@@ -328,6 +364,7 @@ impl Bench {
                 _ => (),
             })?;
         run.first_ms = first.unwrap_or_default();
+        run.done = self.engine.done();
         Ok(run)
     }
 }
@@ -339,6 +376,7 @@ struct Run {
     prefix_ms: f64,
     first_ms: f64,
     last_ms: f64,
+    done: Done,
 }
 
 fn bare(developer: String) -> Prefix {
@@ -423,74 +461,5 @@ fn ms(since: Instant) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
-    use super::*;
-
-    fn pebble() -> Bench {
-        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/pebble");
-        Bench::load(&dir, Placement::default()).unwrap()
-    }
-
-    #[test]
-    fn medians() {
-        let spread = |values: &[f64]| {
-            let s = super::spread(values);
-            (s.median, s.min, s.max)
-        };
-        assert_eq!(spread(&[3.0, 1.0, 2.0]), (2.0, 1.0, 3.0));
-        assert_eq!(spread(&[4.0, 1.0, 2.0, 9.0]), (3.0, 1.0, 9.0));
-        assert_eq!(rates(10.0, &[1e3, 2e3]).max, 10.0);
-    }
-
-    #[test]
-    fn what_is_asked_for_is_measured() {
-        let (bench, cancel) = (pebble(), Cancel::default());
-        let prefill = bench.prefill(200, 2, &cancel).unwrap();
-        assert!((180..=200).contains(&prefill.figures.tokens), "{prefill:?}");
-        assert!(prefill.figures.prefill_tokens_per_s.min > 0.0);
-        assert_eq!(prefill.model.digest.len(), 64);
-        let decode = bench.decode(2, 100, 8, 2, &cancel).unwrap();
-        assert!(
-            (80..=100).contains(&decode.figures.prefix_tokens),
-            "{decode:?}"
-        );
-        assert!(decode.figures.step_ms.median > 0.0);
-        let size = RerunSize {
-            cases: 3,
-            policy_tokens: 200,
-            case_tokens: 40,
-            reply_tokens: 4,
-        };
-        let rerun = bench.rerun(size, 2, &cancel).unwrap().figures;
-        assert!((170..=200).contains(&rerun.policy_tokens), "{rerun:?}");
-        assert!((20..=40).contains(&rerun.case_tokens), "{rerun:?}");
-        // Only what follows the edited line in the middle is computed again.
-        assert!((40..180).contains(&rerun.edited_reused_tokens), "{rerun:?}");
-        assert!(rerun.edited_first_verdict_ms.median <= rerun.edited_last_verdict_ms.median);
-        assert!(bench.decode(1_000, 100, 8, 1, &cancel).is_err());
-        cancel.cancel();
-        assert!(matches!(
-            bench.prefill(200, 2, &cancel),
-            Err(GenerateError::Cancelled)
-        ));
-    }
-
-    #[test]
-    fn replies_run_to_their_bound() {
-        let bench = pebble();
-        let mut generated = Vec::new();
-        let requests = [request("tobacco".to_owned(), 300)];
-        let prefix = bench.prefix(80, 0);
-        bench
-            .engine
-            .generate(&prefix, &requests, &Cancel::default(), &mut |event| {
-                if let Event::Finished { reply, .. } = event {
-                    generated.push(reply.generated_tokens);
-                }
-            })
-            .unwrap();
-        assert_eq!(generated, [300]);
-    }
-}
+#[path = "bench/tests.rs"]
+mod tests;

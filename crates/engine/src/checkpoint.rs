@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::LoadError;
 use crate::config::Config;
 use crate::generate::digested;
+use crate::gguf;
 use crate::layout::layout;
 use crate::memory::{self, MemoryPlan, Workload};
 use crate::weights::Weights;
+use crate::{LoadError, Numerics};
 
 /// A checkpoint that could be loaded, memory permitting.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,10 +52,14 @@ pub struct Shape {
 }
 
 /// Reads a checkpoint's folder, and plans its memory for `workload`.
-pub fn inspect(dir: &Path, workload: Workload) -> Result<(Checkpoint, MemoryPlan), LoadError> {
+pub fn inspect(
+    dir: &Path,
+    numerics: Numerics,
+    workload: Workload,
+) -> Result<(Checkpoint, MemoryPlan), LoadError> {
     let config = Config::load(dir)?;
     let weights = Weights::open(dir)?;
-    let plan = memory::plan(&config, &weights, workload);
+    let plan = memory::plan(&config, &weights, numerics, workload);
     let path = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
     let (parameters, parameters_active) = parameters(&config);
     let card = Some(dir.join("README.md")).filter(|card| card.is_file());
@@ -66,7 +71,7 @@ pub fn inspect(dir: &Path, workload: Workload) -> Result<(Checkpoint, MemoryPlan
         types: types(&weights),
         files: weights.files().count() as u32,
         disk_bytes: disk_bytes(dir),
-        tokenizer: dir.join("tokenizer.json").is_file(),
+        tokenizer: dir.join("tokenizer.json").is_file() || gguf::file_of(dir).is_some(),
         licence: licence(dir, card.as_deref()),
         card,
         digest: None,
@@ -131,6 +136,9 @@ fn types(weights: &Weights) -> BTreeMap<String, u64> {
 }
 
 fn disk_bytes(dir: &Path) -> u64 {
+    if let Some(size) = std::fs::metadata(dir).ok().filter(|m| m.is_file()) {
+        return size.len();
+    }
     let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
     let sizes = entries.filter_map(|entry| std::fs::metadata(entry.path()).ok());
     sizes
@@ -170,7 +178,7 @@ mod tests {
     #[test]
     fn pebble_describes_itself_without_being_loaded() {
         let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/pebble");
-        let (mut found, plan) = inspect(&dir, Workload::default()).unwrap();
+        let (mut found, plan) = inspect(&dir, Numerics::Exact, Workload::default()).unwrap();
         let loaded = Engine::load(&dir).unwrap();
         assert_eq!(found.parameters, loaded.info().parameters);
         assert!(found.parameters_active < found.parameters);

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use std::path::Path;
 
 use crate::LoadError;
+use crate::gguf::{self, Gguf};
 
 /// The file's own words; see `GptOssConfig` in transformers for the defaults.
 #[derive(Debug, Deserialize)]
@@ -106,6 +107,9 @@ const DEFAULT_THETA: f64 = 150_000.0;
 
 impl Config {
     pub fn load(dir: &Path) -> Result<Config, LoadError> {
+        if let Some(file) = gguf::file_of(dir) {
+            return Gguf::open(&file)?.config();
+        }
         let path = dir.join("config.json");
         let text = std::fs::read_to_string(&path).map_err(|e| {
             LoadError(format!(

@@ -11,16 +11,19 @@ use crate::backend::{self, Answer, Answers, Backend, Part, Sequence};
 use crate::config::Config;
 use crate::crew::{Crew, Exchange};
 use crate::draft::Draft;
+use crate::gguf;
 use crate::harmony;
 use crate::margin::Margin;
+use crate::prefixes::Prefixes;
 use crate::reply::{Parser, Piece};
 use crate::sampling::Sampler;
 use crate::step::{self, Step};
 use crate::vocabulary::Vocabulary;
 use crate::weights::Weights;
+use crate::work::Done;
 use crate::{
-    Cancel, Channel, Event, Finish, GenerateError, Incoming, LoadError, ModelInfo, Placement,
-    Prefix, Reply, Request,
+    Cancel, Channel, Event, Finish, GenerateError, Incoming, LoadError, ModelInfo, Numerics,
+    Placement, Prefix, Reply, Request,
 };
 
 /// Replies under way at once. More share each pass over the weights; fewer let the first
@@ -39,8 +42,8 @@ pub(crate) struct Loaded {
     active_max: usize,
     crew: Crew,
     ends: Ends,
-    /// The last shared prefix; holding it is the right to generate.
-    prefix: Mutex<Cached>,
+    /// Shared prefixes of earlier calls; holding them is the right to generate.
+    prefixes: Mutex<Prefixes>,
 }
 
 /// When a reply ends.
@@ -50,11 +53,6 @@ enum Ends {
     AsWritten,
     /// At `tokens_max` alone.
     AtTheBound,
-}
-
-struct Cached {
-    tokens: Vec<u32>,
-    kv: Sequence,
 }
 
 /// A request under way.
@@ -106,21 +104,22 @@ pub(crate) fn load_with(
             .into_owned(),
         digest: backend.digest(weights.digest(&hashed)?),
         device: backend.device().to_owned(),
+        numerics: backend.numerics(),
         bytes: weights.bytes(),
         parameters: weights.parameters(),
         layers: config.windows.len() as u32,
         vocab: config.vocab as u32,
         context_tokens: config.context as u32,
     };
+    // What was copied need not be there twice.
+    if matches!(backend, Backend::Gpu(_)) || backend.numerics() == Numerics::Fast {
+        weights.release();
+    }
     let small = info.bytes < SMALL_BYTES && matches!(backend, Backend::Cpu(_));
     let (active_max, crew) = match small {
         true => (ACTIVE_MAX_SMALL, Crew::each_alone()),
         false => (ACTIVE_MAX, Crew::all_together()),
     };
-    let prefix = Mutex::new(Cached {
-        tokens: Vec::new(),
-        kv: backend.prefix(),
-    });
     Ok((
         info,
         Loaded {
@@ -129,32 +128,46 @@ pub(crate) fn load_with(
             active_max,
             crew,
             ends: Ends::AsWritten,
-            prefix,
+            prefixes: Mutex::default(),
         },
     ))
 }
 
 /// The small files that a checkpoint's digest covers beside its weights.
-pub(crate) fn digested(dir: &Path) -> [PathBuf; 2] {
-    [dir.join("config.json"), dir.join("tokenizer.json")]
+pub(crate) fn digested(dir: &Path) -> Vec<PathBuf> {
+    match gguf::file_of(dir) {
+        Some(_) => Vec::new(),
+        None => vec![dir.join("config.json"), dir.join("tokenizer.json")],
+    }
 }
 
 impl Loaded {
+    pub(crate) fn backend(&self) -> &Backend {
+        &self.backend
+    }
+
+    pub(crate) fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
+    }
+
     /// From now on replies run to their bound, whatever the model says: random weights
     /// write no harmony, and a benchmark needs tokens all the same.
     pub(crate) fn run_to_the_bound(&mut self) {
         self.ends = Ends::AtTheBound;
     }
 
+    pub(crate) fn done(&self) -> Done {
+        self.backend.done()
+    }
+
     pub(crate) fn batch_max(&self) -> u32 {
         (self.active_max * self.crew.workers()) as u32
     }
 
-    /// Forgets the shared prefix of the last call.
+    /// Forgets the shared prefixes of earlier calls.
     pub(crate) fn forget(&self) {
-        let mut cached = self.prefix.lock().unwrap_or_else(PoisonError::into_inner);
-        cached.tokens.clear();
-        cached.kv.truncate(0);
+        let mut prefixes = self.prefixes.lock().unwrap_or_else(PoisonError::into_inner);
+        prefixes.clear();
     }
 
     pub(crate) fn prompt_tokens(&self, prefix: &Prefix, user: &str) -> u32 {
@@ -175,9 +188,8 @@ impl Loaded {
         on_event: &mut dyn FnMut(Event),
     ) -> Result<(), GenerateError> {
         // A panic elsewhere leaves at worst a prefix that is too short.
-        let mut cached = self.prefix.lock().unwrap_or_else(PoisonError::into_inner);
-        self.prepare(&mut cached, prefix, cancel, on_event)?;
-        let shared = &cached.kv;
+        let mut prefixes = self.prefixes.lock().unwrap_or_else(PoisonError::into_inner);
+        let shared = self.prepare(&mut prefixes, prefix, cancel, on_event)?;
         let work = |exchange: &mut Exchange<'_>| self.work(shared, exchange, cancel);
         self.crew.work(&work, next, on_event)
     }
@@ -213,14 +225,14 @@ impl Loaded {
         }
     }
 
-    /// Brings the prefix into the cache, from the first token on that differs.
-    fn prepare(
+    /// Brings the prefix into the cache, from the first token on that differs from what is there.
+    fn prepare<'a>(
         &self,
-        cached: &mut Cached,
+        prefixes: &'a mut Prefixes,
         prefix: &Prefix,
         cancel: &Cancel,
         on_event: &mut dyn FnMut(Event),
-    ) -> Result<(), GenerateError> {
+    ) -> Result<&'a Sequence, GenerateError> {
         let started = Instant::now();
         let failed = |why| GenerateError::Internal(format!("developer message: {why}"));
         let tokens = harmony::prefix(&self.vocabulary, prefix).map_err(failed)?;
@@ -233,31 +245,24 @@ impl Loaded {
                 tokens.len()
             )));
         }
-        let same = cached
-            .tokens
-            .iter()
-            .zip(&tokens)
-            .take_while(|(a, b)| a == b)
-            .count();
-        let reused = same.min(cached.kv.len());
-        cached.kv.truncate(reused);
-        cached.tokens.truncate(reused);
+        let kept = prefixes.begin(|| self.backend.prefix(), &tokens);
+        let reused = kept.tokens.len();
         for chunk in tokens[reused..].chunks(self.backend.chunk()) {
             let part = Part {
-                sequence: &mut cached.kv,
+                sequence: &mut kept.kv,
                 tokens: chunk,
                 logits: 0,
             };
             self.backend
                 .forward(None, &mut [part], &|| cancel.is_cancelled())?;
-            cached.tokens.extend_from_slice(chunk);
+            kept.tokens.extend_from_slice(chunk);
         }
         on_event(Event::PrefixReady {
             tokens: tokens.len() as u32,
             reused: reused as u32,
             elapsed_ms: elapsed_ms(started),
         });
-        Ok(())
+        Ok(&kept.kv)
     }
 
     /// Begins a request, or finishes it at once where it cannot begin.

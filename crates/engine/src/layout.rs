@@ -57,6 +57,14 @@ impl Slot {
         }
     }
 
+    pub(crate) fn is_embedding(&self) -> bool {
+        self.name.starts_with("model.embed_tokens")
+    }
+
+    pub(crate) fn is_router(&self) -> bool {
+        self.name.contains(".mlp.router")
+    }
+
     pub(crate) fn is_expert(&self) -> bool {
         self.name.contains(".mlp.experts.")
     }

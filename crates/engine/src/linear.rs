@@ -1,17 +1,16 @@
-//! Products of activations with weight rows: the kernel that all projections and experts
-//! share, and the dense projection as a candle operation.
+//! Products of activations with weight rows in f32: the kernel that all projections and
+//! experts of `exact` share.
 //!
 //! Axes: N rows of activations, K inputs, O outputs. Weights are [O, K] as stored: bf16 stays
 //! bf16, MXFP4 stays packed, both are widened in registers. K goes in blocks of 32, first the
 //! even places, then the odd ones, over sixteen lanes that are summed at the end. So each
 //! output depends on its own row and weights alone, whatever N, the tile or the threads are.
 
-use candle_core::{CpuStorage, CustomOp1, Layout, Shape, Tensor};
+use candle_core::{CpuStorage, Layout};
 use rayon::prelude::*;
 use std::ops::Range;
 
-use crate::simd::{Isa, Lanes, multiversion, prefetch};
-use crate::weights::Bytes;
+use crate::simd::{Lanes, multiversion, prefetch};
 
 /// Values of K that are taken together; the width of an MXFP4 block.
 pub(crate) const BLOCK: usize = 32;
@@ -34,9 +33,9 @@ pub(crate) trait Source: Copy {
 
 /// bf16, `blocks` × 32 values a row.
 #[derive(Clone, Copy)]
-struct Bf16 {
-    base: *const u8,
-    blocks: usize,
+pub(crate) struct Bf16 {
+    pub base: *const u8,
+    pub blocks: usize,
 }
 
 impl Source for Bf16 {
@@ -78,6 +77,33 @@ impl Source for Plain {
         // SAFETY: as above.
         let base = unsafe { self.base.add(row * self.blocks * BLOCK) };
         Plain { base, ..self }
+    }
+}
+
+/// Blocks of an f32 scale and 32 signed bytes in the order of `interleave`.
+#[derive(Clone, Copy)]
+pub(crate) struct Scaled {
+    pub base: *const u8,
+    pub blocks: usize,
+}
+
+pub(crate) const SCALED_BYTES: usize = 4 + BLOCK;
+
+impl Source for Scaled {
+    #[inline(always)]
+    unsafe fn block<L: Lanes>(self, row: usize, block: usize) -> (L, L) {
+        // SAFETY: within the rows, by the trait's contract.
+        unsafe {
+            let at = self.base.add((row * self.blocks + block) * SCALED_BYTES);
+            prefetch(at.wrapping_add(AHEAD_BYTES));
+            L::bytes(at.add(4).cast(), at.cast::<f32>().read_unaligned())
+        }
+    }
+    #[inline(always)]
+    unsafe fn skip(self, row: usize) -> Self {
+        // SAFETY: as above.
+        let base = unsafe { self.base.add(row * self.blocks * SCALED_BYTES) };
+        Scaled { base, ..self }
     }
 }
 
@@ -198,8 +224,15 @@ unsafe fn plain_kernel<L: Lanes>(p: Product<Plain>) {
     unsafe { product::<L, Plain>(p) }
 }
 
-multiversion! { fn bf16_product = bf16_kernel(p: Product<Bf16>) }
-multiversion! { fn plain_product = plain_kernel(p: Product<Plain>) }
+#[inline(always)]
+unsafe fn scaled_kernel<L: Lanes>(p: Product<Scaled>) {
+    // SAFETY: passed on.
+    unsafe { product::<L, Scaled>(p) }
+}
+
+multiversion! { pub(crate) fn scaled_product = scaled_kernel(p: Product<Scaled>) }
+multiversion! { pub(crate) fn bf16_product = bf16_kernel(p: Product<Bf16>) }
+multiversion! { pub(crate) fn plain_product = plain_kernel(p: Product<Plain>) }
 
 /// Copies a row so that each block of 32 has its even places first, then its odd ones;
 /// what is missing to a whole block is zero.
@@ -258,143 +291,6 @@ impl Shared {
     }
 }
 
-enum Stored {
-    /// Whole blocks of bf16, as in the file.
-    Bf16(Bytes),
-    /// f32 in the order of `interleave`.
-    F32(Vec<f32>),
-}
-
-/// A dense projection, x · Wᵀ + b.
-pub struct Linear {
-    stored: Stored,
-    bias: Option<Vec<f32>>,
-    outs: usize,
-    ins: usize,
-    isa: Isa,
-}
-
-impl Linear {
-    /// bf16 weights [outs, ins], little endian, row by row.
-    pub(crate) fn bf16(bytes: Bytes, bias: Option<Vec<f32>>, outs: usize, ins: usize) -> Linear {
-        let stored = if ins.is_multiple_of(BLOCK) {
-            Stored::Bf16(bytes)
-        } else {
-            // Whole blocks let the kernel do without a tail.
-            let wide = ins.div_ceil(BLOCK) * BLOCK;
-            let mut padded = vec![0; outs * wide * 2];
-            for (to, from) in padded
-                .chunks_exact_mut(wide * 2)
-                .zip(bytes.chunks_exact(ins * 2))
-            {
-                to[..ins * 2].copy_from_slice(from);
-            }
-            Stored::Bf16(Bytes::Owned(padded))
-        };
-        Linear {
-            stored,
-            bias,
-            outs,
-            ins,
-            isa: Isa::best(),
-        }
-    }
-
-    /// f32 weights [outs, ins].
-    pub(crate) fn f32(weights: &[f32], bias: Option<Vec<f32>>, outs: usize, ins: usize) -> Linear {
-        let stored = Stored::F32(interleave_rows(weights, ins));
-        Linear {
-            stored,
-            bias,
-            outs,
-            ins,
-            isa: Isa::best(),
-        }
-    }
-
-    #[cfg(test)]
-    pub(crate) fn set_isa(&mut self, isa: Isa) {
-        self.isa = isa;
-    }
-
-    /// x: [N, K] → [N, O]
-    pub fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
-        x.apply_op1_no_bwd(self)
-    }
-
-    fn multiply(&self, x: &[f32]) -> Vec<f32> {
-        let rows = x.len() / self.ins;
-        let blocks = self.ins.div_ceil(BLOCK);
-        let x = interleave_rows(x, self.ins);
-        let mut y = vec![0.0; rows * self.outs];
-        let to = Shared(y.as_mut_ptr());
-        split(self.outs, rows * self.ins, |outs| {
-            let bias = match &self.bias {
-                Some(bias) => bias[outs.start..].as_ptr(),
-                None => std::ptr::null(),
-            };
-            // SAFETY: weights, bias and x were sized for outs, ins and rows when made; ranges
-            // are disjoint, so are the outputs written.
-            unsafe {
-                let (x, y, stride) = (x.as_ptr(), to.at(outs.start), self.outs);
-                match &self.stored {
-                    Stored::Bf16(bytes) => {
-                        let weights = Bf16 {
-                            base: bytes.as_ptr(),
-                            blocks,
-                        }
-                        .skip(outs.start);
-                        let outs = outs.len();
-                        let p = Product {
-                            weights,
-                            outs,
-                            bias,
-                            x,
-                            rows,
-                            blocks,
-                            y,
-                            stride,
-                        };
-                        bf16_product(self.isa, p);
-                    }
-                    Stored::F32(values) => {
-                        let weights = Plain {
-                            base: values.as_ptr(),
-                            blocks,
-                        }
-                        .skip(outs.start);
-                        let outs = outs.len();
-                        let p = Product {
-                            weights,
-                            outs,
-                            bias,
-                            x,
-                            rows,
-                            blocks,
-                            y,
-                            stride,
-                        };
-                        plain_product(self.isa, p);
-                    }
-                }
-            }
-        });
-        y
-    }
-}
-
-impl CustomOp1 for Linear {
-    fn name(&self) -> &'static str {
-        "linear"
-    }
-
-    fn cpu_fwd(&self, s: &CpuStorage, l: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
-        let x = rows_of(s, l, self.ins)?;
-        let shape = Shape::from((x.len() / self.ins, self.outs));
-        Ok((CpuStorage::F32(self.multiply(x)), shape))
-    }
-}
-
 /// The contiguous f32 rows, `width` wide, behind a candle operand.
 pub(crate) fn rows_of<'a>(
     storage: &'a CpuStorage,
@@ -405,64 +301,5 @@ pub(crate) fn rows_of<'a>(
     match layout.contiguous_offsets() {
         Some((start, end)) if layout.dims().last() == Some(&width) => Ok(&values[start..end]),
         _ => candle_core::bail!("expected contiguous rows of {width}, found {layout:?}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::Noise;
-
-    /// Widths with and without whole blocks, numbers of outputs with and without whole tiles.
-    const SHAPES: [(usize, usize); 4] = [(7, 33), (16, 64), (37, 100), (130, 192)];
-
-    fn bf16_bytes(values: &[f32]) -> Vec<u8> {
-        values
-            .iter()
-            .flat_map(|v| half::bf16::from_f32(*v).to_le_bytes())
-            .collect()
-    }
-
-    #[test]
-    fn agrees_with_a_plain_product_in_f64() {
-        for (outs, ins) in SHAPES {
-            let mut noise = Noise::new(3);
-            let weights = noise.bf16_values(outs * ins);
-            let bias = noise.values(outs);
-            let x = noise.values(5 * ins);
-            let linear = Linear::f32(&weights, Some(bias.clone()), outs, ins);
-            let y = linear.multiply(&x);
-            for (i, y) in y.iter().enumerate() {
-                let (row, out) = (i / outs, i % outs);
-                let terms = (0..ins)
-                    .map(|k| f64::from(x[row * ins + k]) * f64::from(weights[out * ins + k]));
-                let expected = terms.sum::<f64>() + f64::from(bias[out]);
-                assert!(
-                    (f64::from(*y) - expected).abs() < 1e-4,
-                    "{y} is not {expected}"
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn same_bits_for_every_batch_storage_and_instruction_set() {
-        for (outs, ins) in SHAPES {
-            let mut noise = Noise::new(4);
-            let weights = noise.bf16_values(outs * ins);
-            let x = noise.values(9 * ins);
-            let mut plain = Linear::f32(&weights, None, outs, ins);
-            let mut bf16 = Linear::bf16(Bytes::Owned(bf16_bytes(&weights)), None, outs, ins);
-            let expected = plain.multiply(&x);
-            for isa in Isa::available() {
-                plain.set_isa(isa);
-                bf16.set_isa(isa);
-                assert_eq!(plain.multiply(&x), expected);
-                assert_eq!(bf16.multiply(&x), expected);
-                for rows in 1..9 {
-                    assert_eq!(bf16.multiply(&x[..rows * ins]), expected[..rows * outs]);
-                }
-            }
-        }
     }
 }

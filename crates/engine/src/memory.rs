@@ -2,13 +2,16 @@
 //! step's activations will take, from config.json and the headers of the weight files.
 //! Refuses a model that cannot fit, with the figures.
 
-use crate::attention::LANES;
+use crate::Numerics;
+use crate::attention::{LANES, held};
 use crate::config::Config;
 use crate::generate::ACTIVE_MAX;
 use crate::layout::{Kind, Slot, layout};
 use crate::linear::BLOCK;
 use crate::machine::Machine;
-use crate::model::CHUNK;
+use crate::model::{CHUNK, PREFIX_CHUNK};
+use crate::panel::{Format, Panels};
+use crate::projection::scaled_bytes;
 use crate::weights::Weights;
 
 /// A policy of this length must fit beside the weights, or the model is refused.
@@ -54,8 +57,10 @@ pub struct MemoryPlan {
     /// Keys and values of all cases under way.
     pub kv_cases_bytes: u64,
     pub activations_bytes: u64,
-    /// Keys and values of one token in all layers.
+    /// Keys and values of one token of a policy, which all layers keep.
     pub kv_bytes_per_token: u64,
+    /// Keys and values of one case; sliding layers keep its last tokens only.
+    pub kv_bytes_per_case: u64,
 }
 
 impl MemoryPlan {
@@ -74,8 +79,7 @@ impl MemoryPlan {
     /// Cases that can be under way within `available_bytes`, up to the engine's most.
     pub fn cases_max(&self, available_bytes: u64) -> u32 {
         let fixed = self.total_bytes() - self.kv_cases_bytes;
-        let case = u64::from(self.workload.case_tokens) * self.kv_bytes_per_token;
-        let room = available_bytes.saturating_sub(fixed) / case.max(1);
+        let room = available_bytes.saturating_sub(fixed) / self.kv_bytes_per_case.max(1);
         room.min(ACTIVE_MAX as u64) as u32
     }
 
@@ -117,7 +121,12 @@ pub fn gib(bytes: u64) -> String {
 }
 
 /// What the model takes at this workload, cut to its context.
-pub(crate) fn plan(c: &Config, weights: &Weights, workload: Workload) -> MemoryPlan {
+pub(crate) fn plan(
+    c: &Config,
+    weights: &Weights,
+    numerics: Numerics,
+    workload: Workload,
+) -> MemoryPlan {
     let context = c.context as u32;
     let case_tokens = workload.case_tokens.min(context / 2).max(1);
     let policy_tokens = workload.policy_tokens.min(context - case_tokens);
@@ -128,34 +137,47 @@ pub(crate) fn plan(c: &Config, weights: &Weights, workload: Workload) -> MemoryP
     };
     let (mut mapped, mut copied) = (0, 0);
     for slot in layout(c) {
-        match kept(&slot, weights.dtype(&slot.name)) {
+        match kept(&slot, weights.dtype(&slot.name), numerics) {
             Kept::Mapped(bytes) => mapped += bytes,
             Kept::Copied(bytes) => copied += bytes,
         }
     }
-    let kv_bytes_per_token = kv_token(c);
+    // Tied to the embedding, the head is there twice: one is looked up, the other multiplied.
+    if numerics == Numerics::Fast && c.tied_embeddings {
+        copied += Panels::bytes(Format::Q8, c.vocab, c.hidden.div_ceil(BLOCK)) as u64;
+    }
+    let kv_bytes_per_token = kv_layer_token(c) * c.windows.len() as u64;
     let places = |tokens: u32| u64::from(tokens.next_multiple_of(LANES as u32));
+    let kept = |window: &Option<usize>| match window {
+        Some(window) => places(workload.case_tokens).min(held(*window, CHUNK) as u64),
+        None => places(workload.case_tokens),
+    };
+    let kv_bytes_per_case = c.windows.iter().map(kept).sum::<u64>() * kv_layer_token(c);
     MemoryPlan {
         workload,
         mapped_bytes: mapped,
         copied_bytes: copied,
         vocabulary_bytes: c.vocab as u64 * VOCABULARY_BYTES_PER_TOKEN,
         kv_policy_bytes: places(policy_tokens) * kv_bytes_per_token,
-        kv_cases_bytes: u64::from(workload.cases)
-            * places(workload.case_tokens)
-            * kv_bytes_per_token,
+        kv_cases_bytes: u64::from(workload.cases) * kv_bytes_per_case,
         activations_bytes: activations(c, u64::from(workload.cases)),
         kv_bytes_per_token,
+        kv_bytes_per_case,
     }
 }
 
 /// Refuses a model whose weights and one case over a policy cannot fit this machine.
-pub(crate) fn check(c: &Config, weights: &Weights, machine: &Machine) -> Result<(), String> {
+pub(crate) fn check(
+    c: &Config,
+    weights: &Weights,
+    numerics: Numerics,
+    machine: &Machine,
+) -> Result<(), String> {
     let least = Workload {
         cases: 1,
         ..Workload::default()
     };
-    match plan(c, weights, least).refusal(machine.memory_available_bytes) {
+    match plan(c, weights, numerics, least).refusal(machine.memory_available_bytes) {
         Some(why) => Err(why),
         None => Ok(()),
     }
@@ -167,17 +189,32 @@ enum Kept {
 }
 
 /// How `Model::load` keeps a tensor of this type.
-fn kept(slot: &Slot, dtype: Option<&str>) -> Kept {
+fn kept(slot: &Slot, dtype: Option<&str>, numerics: Numerics) -> Kept {
     let numbers = slot.numbers();
-    match (slot.kind, dtype) {
-        (Kind::Blocks | Kind::Scales, _) => Kept::Mapped(numbers),
-        (Kind::Matrix, dtype) => {
+    let panels = |format, groups: usize, rows: usize, blocks: usize| {
+        Kept::Copied((groups * Panels::bytes(format, rows, blocks)) as u64)
+    };
+    match (slot.kind, numerics) {
+        (Kind::Blocks, Numerics::Fast) => {
+            panels(Format::Fp4, slot.shape[0], slot.shape[1], slot.shape[2])
+        }
+        // They are counted with their blocks.
+        (Kind::Scales, Numerics::Fast) => Kept::Copied(0),
+        // GGUF's are regrouped.
+        (Kind::Blocks | Kind::Scales, Numerics::Exact) if dtype.is_none() => Kept::Copied(numbers),
+        (Kind::Blocks | Kind::Scales, Numerics::Exact) => Kept::Mapped(numbers),
+        (Kind::Matrix, Numerics::Fast) if !(slot.is_embedding() || slot.is_router()) => {
+            panels(Format::Q8, 1, slot.shape[0], slot.shape[1].div_ceil(BLOCK))
+        }
+        (Kind::Matrix, _) => {
             let ins = slot.shape[1];
             let padded = (slot.shape[0] * ins.next_multiple_of(BLOCK)) as u64;
             match dtype {
                 // An embedding is read row by row and needs no whole blocks.
                 Some("BF16") | None if ins.is_multiple_of(BLOCK) => Kept::Mapped(2 * numbers),
                 Some("BF16") | None => Kept::Copied(2 * padded),
+                Some("Q8_0") if slot.is_embedding() => Kept::Mapped(numbers / 32 * 34),
+                Some("Q8_0") => Kept::Copied(scaled_bytes(numbers)),
                 Some(_) => Kept::Copied(4 * padded),
             }
         }
@@ -185,16 +222,16 @@ fn kept(slot: &Slot, dtype: Option<&str>) -> Kept {
     }
 }
 
-/// Keys and values of one position; values are padded to whole lanes.
-fn kv_token(c: &Config) -> u64 {
+/// Keys and values of one position in one layer; values are padded to whole lanes.
+fn kv_layer_token(c: &Config) -> u64 {
     let wide = c.head_dim.next_multiple_of(LANES);
-    (c.windows.len() * c.kv_heads * (c.head_dim + wide)) as u64 * NUMBER_BYTES
+    (c.kv_heads * (c.head_dim + wide)) as u64 * NUMBER_BYTES
 }
 
 /// One step at its widest: a chunk of rows through attention and experts, and the logits of
 /// all cases, which are copied once.
 fn activations(c: &Config, cases: u64) -> u64 {
-    let rows = CHUNK as u64;
+    let rows = PREFIX_CHUNK as u64;
     let attention = 4 * c.hidden + 2 * c.heads * c.head_dim + 4 * c.kv_heads * c.head_dim;
     let experts = c.top_k * (c.hidden + 4 * c.intermediate);
     let per_row = (attention + experts + c.experts) as u64;
@@ -228,22 +265,45 @@ mod tests {
                 .join("../../fixtures")
                 .join(name);
             let config = Config::load(&dir).unwrap();
-            let mut kv = Kv::new(&config);
             let row = vec![0.0; config.kv_heads * config.head_dim];
-            for layer in 0..config.windows.len() {
-                for place in 0..2 * LANES {
-                    kv.write(layer, place, &row, &row);
+            let filled = |mut kv: Kv, places: usize| {
+                let mut most = 0;
+                for first in (0..places).step_by(CHUNK) {
+                    let end = places.min(first + CHUNK);
+                    for place in first..end {
+                        for layer in 0..config.windows.len() {
+                            kv.write(layer, place, &row, &row);
+                        }
+                    }
+                    most = most.max(kv.bytes());
+                    kv.extend(end - first);
                 }
-            }
-            let planned = 2 * LANES as u64 * kv_token(&config);
-            assert_eq!(kv.bytes(), planned, "{name}");
+                most
+            };
+            let weights = Weights::open(&dir).unwrap();
+            let workload = Workload {
+                policy_tokens: 2 * LANES as u32,
+                cases: 1,
+                case_tokens: 480,
+            };
+            let plan = plan(&config, &weights, Numerics::Exact, workload);
+            let policy = filled(Kv::new(&config), 2 * LANES);
+            assert_eq!(policy, plan.kv_policy_bytes, "{name}");
+            // The most is held just before the first are dropped.
+            let most = filled(Kv::sliding(&config), 480);
+            assert!(most <= plan.kv_bytes_per_case, "{name}: {most}");
+            assert!(most * 5 / 4 > plan.kv_bytes_per_case, "{name}: {most}");
+            assert!(
+                plan.kv_bytes_per_case < 480 * plan.kv_bytes_per_token,
+                "{name}"
+            );
         }
     }
 
     #[test]
     fn weights_are_counted_once() {
         let (config, weights) = pebble();
-        let plan = plan(&config, &weights, Workload::default());
+        let plan = plan(&config, &weights, Numerics::Exact, Workload::default());
         // Pebble's dense tensors are bf16 and its widths whole blocks, so that all large
         // ones stay in the file, and small ones are widened.
         let small: u64 = layout(&config)
@@ -258,9 +318,10 @@ mod tests {
     #[test]
     fn what_cannot_fit_is_refused_with_the_figures() {
         let (config, weights) = pebble();
-        assert_eq!(check(&config, &weights, &machine(1 << 30)), Ok(()));
-        let why = check(&config, &weights, &machine(10 << 20)).unwrap_err();
-        let weights = plan(&config, &weights, Workload::default()).weights_bytes();
+        let check = |bytes| check(&config, &weights, Numerics::Exact, &machine(bytes));
+        assert_eq!(check(1 << 30), Ok(()));
+        let why = check(10 << 20).unwrap_err();
+        let weights = plan(&config, &weights, Numerics::Exact, Workload::default()).weights_bytes();
         let weights = format!("weights {}", gib(weights));
         for word in [
             "10.0 MiB are available",
@@ -280,10 +341,10 @@ mod tests {
             cases: 32,
             case_tokens: 512,
         };
-        let plan = plan(&config, &weights, workload);
+        let plan = plan(&config, &weights, Numerics::Exact, workload);
         let all = plan.total_bytes();
         assert_eq!(plan.cases_max(all), 32);
-        let one = 512 * plan.kv_bytes_per_token;
+        let one = plan.kv_bytes_per_case;
         assert_eq!(plan.cases_max(all - one), 31);
         assert_eq!(plan.cases_max(all - one - 1), 30);
         assert_eq!(plan.cases_max(0), 0);

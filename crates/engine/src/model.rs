@@ -9,12 +9,12 @@ use candle_nn::ops::rms_norm;
 
 use crate::attention::{Angles, Attend, Kv, Rotary, Row};
 use crate::config::Config;
-use crate::linear::{BLOCK, Linear};
-use crate::moe::Experts;
-use crate::mxfp4::{BLOCK_BYTES, Packed};
+use crate::moe::{Experts, Projections};
+use crate::projection::Linear;
 use crate::simd::Isa;
-use crate::weights::{Bytes, Values, Weights};
-use crate::{GenerateError, LoadError};
+use crate::weights::{Values, Weights};
+use crate::work::{Done, Work};
+use crate::{GenerateError, LoadError, Numerics};
 
 struct Layer {
     input_norm: Tensor,
@@ -35,7 +35,9 @@ pub struct Model {
     norm: Tensor,
     head: Linear,
     rotary: Rotary,
+    pub numerics: Numerics,
     isa: Isa,
+    work: Work,
 }
 
 /// Tokens that a step adds to one sequence.
@@ -47,15 +49,15 @@ pub struct Part<'a> {
 }
 
 impl Model {
-    pub fn load(config: Config, weights: &Weights) -> Result<Model, LoadError> {
+    pub fn load(config: Config, weights: &Weights, numerics: Numerics) -> Result<Model, LoadError> {
         let c = &config;
         let embedding = Values::load(weights, "model.embed_tokens", [c.vocab, c.hidden])?;
         let head = match (c.tied_embeddings, weights.has("lm_head.weight")) {
             (true, false) => "model.embed_tokens",
             _ => "lm_head",
         };
-        let head = linear(weights, head, c.vocab, c.hidden, false)?;
-        let layers = (0..c.windows.len()).map(|i| Layer::load(c, weights, i));
+        let head = linear(weights, numerics, head, [c.vocab, c.hidden], false)?;
+        let layers = (0..c.windows.len()).map(|i| Layer::load(c, weights, numerics, i));
         Ok(Model {
             embedding: Embedding {
                 values: embedding,
@@ -65,9 +67,17 @@ impl Model {
             norm: norm(weights, "model.norm", c.hidden)?,
             head,
             rotary: Rotary::new(&c.rope, c.head_dim),
+            numerics,
             isa: Isa::best(),
+            work: Work::default(),
             config,
         })
+    }
+
+    /// What was done since this was asked last.
+    pub(crate) fn work(&self) -> Done {
+        let experts = self.layers.iter().map(|layer| layer.experts.work.take());
+        experts.fold(self.work.take(), Done::and)
     }
 
     /// Runs all kernels on one instruction set.
@@ -150,6 +160,9 @@ impl Model {
             // router: [N, E]
             let router = layer.router.forward(&h)?;
             x = (x + layer.experts.forward(&h, &router)?)?;
+            for linear in [&layer.q, &layer.k, &layer.v, &layer.o, &layer.router] {
+                self.work.add(linear.work(rows.len()));
+            }
         }
         for part in parts.iter_mut() {
             part.kv.extend(part.tokens.len());
@@ -157,6 +170,7 @@ impl Model {
         if wanted.is_empty() {
             return Ok(Vec::new());
         }
+        self.work.add(self.head.work(wanted.len()));
         let x = x.index_select(&Tensor::new(wanted, &Device::Cpu)?, 0)?;
         let x = rms_norm(&x, &self.norm, self.config.eps as f32)?;
         Ok(self.head.forward(&x)?.flatten_all()?.to_vec1()?)
@@ -192,16 +206,11 @@ impl Model {
 }
 
 impl Layer {
-    fn load(c: &Config, w: &Weights, i: usize) -> Result<Layer, LoadError> {
+    fn load(c: &Config, w: &Weights, numerics: Numerics, i: usize) -> Result<Layer, LoadError> {
         let name = |part: &str| format!("model.layers.{i}.{part}");
         let attention = |part: &str, outs: usize, ins: usize| {
-            linear(
-                w,
-                &name(&format!("self_attn.{part}_proj")),
-                outs,
-                ins,
-                c.attention_bias,
-            )
+            let name = name(&format!("self_attn.{part}_proj"));
+            linear(w, numerics, &name, [outs, ins], c.attention_bias)
         };
         let (queries, keys) = (c.heads * c.head_dim, c.kv_heads * c.head_dim);
         Ok(Layer {
@@ -212,33 +221,33 @@ impl Layer {
             sinks: w.values(&name("self_attn.sinks"), &[c.heads])?,
             o: attention("o", c.hidden, queries)?,
             post_norm: norm(w, &name("post_attention_layernorm"), c.hidden)?,
-            router: linear(w, &name("mlp.router"), c.experts, c.hidden, true)?,
-            experts: experts(c, w, &name("mlp.experts"))?,
+            router: linear(w, ROUTING, &name("mlp.router"), [c.experts, c.hidden], true)?,
+            experts: experts(c, w, numerics, &name("mlp.experts"))?,
         })
     }
 }
 
-fn experts(c: &Config, w: &Weights, name: &str) -> Result<Experts, LoadError> {
+/// Which experts a token goes through is not left to rounding: the router is small.
+const ROUTING: Numerics = Numerics::Exact;
+
+fn experts(c: &Config, w: &Weights, numerics: Numerics, name: &str) -> Result<Experts, LoadError> {
     let packed = |part: &str, outs: usize, ins: usize| {
-        let per_row = ins / BLOCK;
-        Ok(Packed {
-            blocks: w.packed(
-                &format!("{name}.{part}_blocks"),
-                &[c.experts, outs, per_row, BLOCK_BYTES],
-            )?,
-            scales: w.packed(
-                &format!("{name}.{part}_scales"),
-                &[c.experts, outs, per_row],
-            )?,
-            per_row,
-        })
+        w.experts(&format!("{name}.{part}"), [c.experts, outs, ins])
     };
     let bias =
-        |part: &str, outs: usize| w.values(&format!("{name}.{part}_bias"), &[c.experts, outs]);
+        |part: &str, outs: usize| w.expert_bias(&format!("{name}.{part}"), [c.experts, outs]);
+    let gate_up = packed("gate_up_proj", 2 * c.intermediate, c.hidden)?;
+    let down = packed("down_proj", c.hidden, c.intermediate)?;
+    let projections = match numerics {
+        Numerics::Exact => Projections::Exact { gate_up, down },
+        Numerics::Fast => Projections::Fast {
+            gate_up: gate_up.panels(c.experts, 2 * c.intermediate)?,
+            down: down.panels(c.experts, c.hidden)?,
+        },
+    };
     Ok(Experts {
-        gate_up: packed("gate_up_proj", 2 * c.intermediate, c.hidden)?,
+        projections,
         gate_up_bias: bias("gate_up_proj", 2 * c.intermediate)?,
-        down: packed("down_proj", c.hidden, c.intermediate)?,
         down_bias: bias("down_proj", c.hidden)?,
         experts: c.experts,
         top_k: c.top_k,
@@ -247,24 +256,23 @@ fn experts(c: &Config, w: &Weights, name: &str) -> Result<Experts, LoadError> {
         limit: c.swiglu_limit,
         alpha: c.swiglu_alpha,
         isa: Isa::best(),
+        work: Work::default(),
     })
 }
 
 fn linear(
     w: &Weights,
+    numerics: Numerics,
     name: &str,
-    outs: usize,
-    ins: usize,
+    [outs, ins]: [usize; 2],
     bias: bool,
 ) -> Result<Linear, LoadError> {
     let bias = match bias {
         true => Some(w.values(&format!("{name}.bias"), &[outs])?),
         false => None,
     };
-    Ok(match Values::load(w, name, [outs, ins])? {
-        Values::Bf16(bytes) => Linear::bf16(bytes, bias, outs, ins),
-        Values::F32(values) => Linear::f32(&values, bias, outs, ins),
-    })
+    let values = Values::load(w, name, [outs, ins])?;
+    Linear::new(numerics, values, bias, [outs, ins])
 }
 
 fn norm(w: &Weights, name: &str, size: usize) -> Result<Tensor, LoadError> {
@@ -289,21 +297,14 @@ impl Embedding {
     fn rows<'a>(&self, tokens: impl Iterator<Item = &'a u32>) -> candle_core::Result<Tensor> {
         let mut rows: Vec<f32> = Vec::new();
         for &token in tokens {
-            let at = token as usize * self.width;
-            match &self.values {
-                Values::F32(values) => rows.extend(&values[at..][..self.width]),
-                Values::Bf16(bytes) => rows.extend(widened(bytes, at, self.width)),
-            }
+            let end = rows.len();
+            rows.resize(end + self.width, 0.0);
+            self.values
+                .read(token as usize * self.width, &mut rows[end..]);
         }
         let n = rows.len() / self.width;
         Tensor::from_vec(rows, (n, self.width), &Device::Cpu)
     }
-}
-
-fn widened(bytes: &Bytes, at: usize, width: usize) -> impl Iterator<Item = f32> {
-    bytes[at * 2..(at + width) * 2]
-        .chunks_exact(2)
-        .map(|b| half::bf16::from_le_bytes([b[0], b[1]]).to_f32())
 }
 
 impl From<candle_core::Error> for GenerateError {
@@ -312,156 +313,12 @@ impl From<candle_core::Error> for GenerateError {
     }
 }
 
-/// Tokens of a prompt that are computed in one step.
+/// Tokens of prompts that are computed in one step beside replies.
 pub(crate) const CHUNK: usize = 128;
+/// Tokens of a shared prefix that are: nobody's reply waits for the step to end, and an expert
+/// that is read serves more of them.
+pub(crate) const PREFIX_CHUNK: usize = 512;
 
 #[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
-    use super::*;
-    use crate::testing::Noise;
-    use std::path::Path;
-
-    fn fixture(name: &str) -> Model {
-        let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../../fixtures/parity")
-            .join(name);
-        Model::load(Config::load(&dir).unwrap(), &Weights::open(&dir).unwrap()).unwrap()
-    }
-
-    fn tokens(model: &Model, n: usize, seed: u64) -> Vec<u32> {
-        let mut noise = Noise::new(seed);
-        (0..n)
-            .map(|_| (noise.next() % model.config.vocab as u64) as u32)
-            .collect()
-    }
-
-    /// The last logits' bits, with the first `shared` tokens as a prefix and the rest computed
-    /// in pieces of `chunk`.
-    fn bits(model: &Model, tokens: &[u32], shared: usize, chunk: usize) -> Vec<u32> {
-        let mut prefix = Kv::new(&model.config);
-        let mut own = Kv::new(&model.config);
-        let mut logits = Vec::new();
-        for tokens in tokens[..shared].chunks(chunk) {
-            let part = Part {
-                kv: &mut prefix,
-                tokens,
-                logits: 0,
-            };
-            model.forward(None, &mut [part], &|| false).unwrap();
-        }
-        for tokens in tokens[shared..].chunks(chunk) {
-            let part = Part {
-                kv: &mut own,
-                tokens,
-                logits: 1,
-            };
-            logits = model
-                .forward(Some(&prefix), &mut [part], &|| false)
-                .unwrap();
-        }
-        logits.iter().map(|l| l.to_bits()).collect()
-    }
-
-    #[test]
-    fn logits_do_not_depend_on_chunks_prefix_or_instruction_set() {
-        for name in ["alpha", "beta", "gamma"] {
-            let mut model = fixture(name);
-            let tokens = tokens(&model, 70, 1);
-            let whole = bits(&model, &tokens, 0, 70);
-            for (shared, chunk) in [
-                (0, 1),
-                (0, 7),
-                (1, 70),
-                (15, 16),
-                (16, 5),
-                (37, 70),
-                (69, 32),
-            ] {
-                assert_eq!(
-                    bits(&model, &tokens, shared, chunk),
-                    whole,
-                    "{name} {shared} {chunk}"
-                );
-            }
-            for isa in Isa::available() {
-                model.set_isa(isa);
-                assert_eq!(bits(&model, &tokens, 20, 9), whole, "{name} {isa:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn logits_do_not_depend_on_the_batch_or_the_threads() {
-        let model = fixture("gamma");
-        let vocab = model.config.vocab;
-        let prefix_tokens = tokens(&model, 33, 2);
-        let mut prefix = Kv::new(&model.config);
-        let part = Part {
-            kv: &mut prefix,
-            tokens: &prefix_tokens,
-            logits: 0,
-        };
-        model.forward(None, &mut [part], &|| false).unwrap();
-        let cases: Vec<Vec<u32>> = (0..32)
-            .map(|i| tokens(&model, 1 + i % 9, 100 + i as u64))
-            .collect();
-        let step = |cases: &[Vec<u32>]| {
-            let mut kvs: Vec<Kv> = cases.iter().map(|_| Kv::new(&model.config)).collect();
-            let pairs = kvs.iter_mut().zip(cases);
-            let mut parts: Vec<Part<'_>> = pairs
-                .map(|(kv, tokens)| Part {
-                    kv,
-                    tokens,
-                    logits: 1,
-                })
-                .collect();
-            model.forward(Some(&prefix), &mut parts, &|| false).unwrap()
-        };
-        let all = step(&cases);
-        for n in [1, 7] {
-            for (i, some) in cases.chunks(n).enumerate() {
-                assert_eq!(step(some), all[i * n * vocab..][..some.len() * vocab]);
-            }
-        }
-        for threads in [1, 2, 5] {
-            let pool = rayon::ThreadPoolBuilder::new()
-                .num_threads(threads)
-                .build()
-                .unwrap();
-            assert_eq!(pool.install(|| step(&cases)), all);
-        }
-    }
-
-    #[test]
-    fn a_stopped_step_leaves_the_sequence_as_it_was() {
-        let model = fixture("alpha");
-        let tokens = tokens(&model, 30, 3);
-        let mut kv = Kv::new(&model.config);
-        let part = Part {
-            kv: &mut kv,
-            tokens: &tokens[..20],
-            logits: 0,
-        };
-        model.forward(None, &mut [part], &|| false).unwrap();
-        let calls = std::cell::Cell::new(0);
-        let stop = || calls.replace(calls.get() + 1) == 2;
-        let part = Part {
-            kv: &mut kv,
-            tokens: &tokens[5..15],
-            logits: 0,
-        };
-        let stopped = model.forward(None, &mut [part], &stop);
-        assert!(matches!(stopped, Err(GenerateError::Cancelled)));
-        assert_eq!((kv.len(), calls.get()), (20, 3));
-        let part = Part {
-            kv: &mut kv,
-            tokens: &tokens[20..],
-            logits: 1,
-        };
-        let logits = model.forward(None, &mut [part], &|| false).unwrap();
-        let found: Vec<u32> = logits.iter().map(|l| l.to_bits()).collect();
-        assert_eq!(found, bits(&model, &tokens, 0, 30));
-    }
-}
+#[path = "model/tests.rs"]
+mod tests;

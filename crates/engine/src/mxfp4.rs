@@ -4,7 +4,14 @@
 //! Low nibbles are the even places, high nibbles the odd ones. A scale s stands for
 //! 2^(s − 127); 255 is not a number.
 
+use rayon::prelude::*;
+use std::sync::Arc;
+
+use crate::LoadError;
+use crate::gguf::{self, MXFP4_BYTES};
 use crate::linear::{AHEAD_BYTES, BLOCK, Plain, Product, Source, product};
+use crate::pages::Pages;
+use crate::panel::Panels;
 use crate::simd::{Lanes, multiversion, prefetch};
 use crate::weights::Bytes;
 
@@ -38,6 +45,42 @@ pub(crate) struct Packed {
 }
 
 impl Packed {
+    /// Rows as GGUF has them, in the published order of places: one of each of `from` in turn.
+    pub(crate) fn of_gguf<const N: usize>(
+        from: [&[u8]; N],
+        per_row: usize,
+    ) -> Result<Packed, LoadError> {
+        let row_bytes = per_row * MXFP4_BYTES;
+        let rows = N * (from[0].len() / row_bytes);
+        let block = |row: usize, block: usize| {
+            &from[row % N][row / N * row_bytes + block * MXFP4_BYTES..][..MXFP4_BYTES]
+        };
+        let blocks = Pages::filled(rows * per_row * BLOCK_BYTES, |to| {
+            let rows = to.par_chunks_exact_mut(per_row * BLOCK_BYTES).enumerate();
+            rows.for_each(|(row, to)| {
+                for (i, to) in to.as_chunks_mut::<BLOCK_BYTES>().0.iter_mut().enumerate() {
+                    *to = gguf::nibbles(block(row, i));
+                }
+            });
+        })?;
+        let scales = (0..rows * per_row).map(|i| block(i / per_row, i % per_row)[0]);
+        Ok(Packed {
+            blocks: Bytes::Regrouped(Arc::new(blocks)),
+            scales: Bytes::Owned(scales.collect()),
+            per_row,
+        })
+    }
+
+    /// The same weights regrouped for `fast`: `groups` times `rows` rows.
+    pub(crate) fn panels(&self, groups: usize, rows: usize) -> Result<Panels, LoadError> {
+        Panels::fp4(&self.blocks, &self.scales, groups, rows, self.per_row)
+    }
+
+    /// Bytes of blocks and scales.
+    pub(crate) fn size(&self) -> usize {
+        self.blocks.len() + self.scales.len()
+    }
+
     /// The rows from `row` on.
     pub(crate) fn rows(&self, row: usize) -> Fp4 {
         Fp4 {

@@ -50,11 +50,15 @@ pub(crate) fn tokenizer() -> Result<Value, String> {
         .into_iter()
         .map(|name| json!({ "id": tiktoken.encode_with_special_tokens(name)[0], "content": name }))
         .collect();
-    let pattern = json!({
+    Ok(document(added, &[pattern()], vocab, merges))
+}
+
+/// How the published tokenizer splits a text before it merges.
+pub(crate) fn pattern() -> Value {
+    json!({
         "type": "Split", "pattern": { "Regex": O200K_BASE_PAT_STR },
         "behavior": "Isolated", "invert": false,
-    });
-    Ok(document(added, &[pattern], vocab, merges))
+    })
 }
 
 /// A tokenizer whose tokens are the 256 bytes, with the control tokens at the end of a
@@ -71,7 +75,7 @@ pub(crate) fn bytes_tokenizer(size: u32) -> Value {
     document(added.collect(), &[], vocab, Vec::new())
 }
 
-fn document(
+pub(crate) fn document(
     added: Vec<Value>,
     before: &[Value],
     vocab: serde_json::Map<String, Value>,

@@ -9,6 +9,7 @@ use tokenizers::Tokenizer;
 
 use crate::LoadError;
 use crate::config::Ids;
+use crate::gguf::{self, Gguf};
 use crate::reply::Piece;
 
 /// Ids of the tokens that frame messages.
@@ -35,6 +36,11 @@ impl Vocabulary {
     /// Reads tokenizer.json and generation_config.json; `size` is the model's vocabulary, and
     /// `ends` the end ids that config.json names.
     pub fn load(dir: &Path, size: usize, ends: &[u32]) -> Result<Vocabulary, LoadError> {
+        if let Some(file) = gguf::file_of(dir) {
+            let json = Gguf::open(&file)?.tokenizer()?;
+            let built = Vocabulary::from_json(json, size, ends.to_vec());
+            return built.map_err(|why| LoadError(format!("{}: {why}", file.display())));
+        }
         let path = dir.join("tokenizer.json");
         let fail = |why: String| LoadError(format!("{}: {why}", path.display()));
         let text = std::fs::read_to_string(&path).map_err(|e| {

@@ -12,6 +12,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::LoadError;
+use crate::gguf::{self, Gguf};
+use crate::linear::BLOCK;
+use crate::mxfp4::{BLOCK_BYTES, Packed};
+use crate::pages::Pages;
+use crate::panel::Q8_BYTES;
 
 const REFETCH: &str = "Fetch the file again";
 
@@ -20,6 +25,7 @@ const REFETCH: &str = "Fetch the file again";
 pub enum Bytes {
     Mapped(Arc<Mmap>, Range<usize>),
     Owned(Vec<u8>),
+    Regrouped(Arc<Pages>),
 }
 
 impl Deref for Bytes {
@@ -29,6 +35,7 @@ impl Deref for Bytes {
         match self {
             Bytes::Mapped(map, range) => &map[range.clone()],
             Bytes::Owned(bytes) => bytes,
+            Bytes::Regrouped(pages) => pages,
         }
     }
 }
@@ -61,6 +68,9 @@ struct Index {
 impl Weights {
     /// The shards that model.safetensors.index.json names, else every *.safetensors file.
     pub fn open(dir: &Path) -> Result<Weights, LoadError> {
+        if let Some(file) = gguf::file_of(dir) {
+            return Weights::of_gguf(Gguf::open(&file)?);
+        }
         let mut weights = Weights {
             files: Vec::new(),
             tensors: BTreeMap::new(),
@@ -69,6 +79,29 @@ impl Weights {
             weights.add(path)?;
         }
         Ok(weights)
+    }
+
+    fn of_gguf(gguf: Gguf) -> Result<Weights, LoadError> {
+        let mut tensors = BTreeMap::new();
+        for found in gguf.tensors {
+            let tensor = Tensor {
+                file: 0,
+                dtype: found.dtype.to_owned(),
+                shape: found.shape,
+                range: found.range,
+            };
+            if tensors.insert(found.name.clone(), tensor).is_some() {
+                return Err(LoadError(format!(
+                    "{}: tensor {} stands there twice. {REFETCH}.",
+                    gguf.path.display(),
+                    found.name
+                )));
+            }
+        }
+        Ok(Weights {
+            files: vec![(gguf.path, gguf.map)],
+            tensors,
+        })
     }
 
     fn add(&mut self, path: PathBuf) -> Result<(), LoadError> {
@@ -136,6 +169,20 @@ impl Weights {
         self.tensors.values().map(|t| t.range.len() as u64).sum()
     }
 
+    /// Gives back the memory of pages that were read, where all but little was copied. They
+    /// are read again from the file when they are needed again.
+    pub(crate) fn release(&self) {
+        #[cfg(unix)]
+        for (path, map) in &self.files {
+            use memmap2::UncheckedAdvice;
+            // SAFETY: a private map of a file that nobody writes through loses nothing.
+            let given = unsafe { map.unchecked_advise(UncheckedAdvice::DontNeed) };
+            if let Err(why) = given {
+                tracing::debug!(%why, path = %path.display(), "pages are kept");
+            }
+        }
+    }
+
     /// Numbers that were learned: an FP4 byte holds two, a scale none.
     pub fn parameters(&self) -> u64 {
         let count = |(name, t): (&String, &Tensor)| {
@@ -184,16 +231,58 @@ impl Weights {
         Ok((tensor, Bytes::Mapped(map.clone(), tensor.range.clone())))
     }
 
-    /// Packed bytes, left where they are.
-    pub fn packed(&self, name: &str, shape: &[usize]) -> Result<Bytes, LoadError> {
-        Ok(self.get(name, &["U8"], shape)?.1)
+    /// A projection of all experts, [experts, outs, ins]: packed bytes left where they are, or
+    /// GGUF's, regrouped.
+    pub(crate) fn experts(
+        &self,
+        name: &str,
+        [experts, outs, ins]: [usize; 3],
+    ) -> Result<Packed, LoadError> {
+        let per_row = ins / BLOCK;
+        if let Some([gate, up]) = self.halves(name, "weight") {
+            let part = |name: &str| Ok(self.get(name, &["MXFP4"], &[experts, outs / 2, ins])?.1);
+            return Packed::of_gguf([&part(&gate)?, &part(&up)?], per_row);
+        }
+        let whole = format!("{name}_weight");
+        if self.has(&whole) {
+            let (_, bytes) = self.get(&whole, &["MXFP4"], &[experts, outs, ins])?;
+            return Packed::of_gguf([&bytes], per_row);
+        }
+        let shape = [experts, outs, per_row, BLOCK_BYTES];
+        Ok(Packed {
+            blocks: self.get(&format!("{name}_blocks"), &["U8"], &shape)?.1,
+            scales: self.get(&format!("{name}_scales"), &["U8"], &shape[..3])?.1,
+            per_row,
+        })
     }
 
-    /// bf16 stays in the file; f32 and f16 are copied as f32.
+    /// [experts, outs]
+    pub(crate) fn expert_bias(
+        &self,
+        name: &str,
+        [experts, outs]: [usize; 2],
+    ) -> Result<Vec<f32>, LoadError> {
+        let Some(halves) = self.halves(name, "bias") else {
+            return self.values(&format!("{name}_bias"), &[experts, outs]);
+        };
+        let [gate, up] = halves.map(|name| self.values(&name, &[experts, outs / 2]));
+        let pairs = gate?.into_iter().zip(up?);
+        Ok(pairs.flat_map(|(gate, up)| [gate, up]).collect())
+    }
+
+    /// The names of what GGUF keeps apart: gate and up projection.
+    fn halves(&self, name: &str, kind: &str) -> Option<[String; 2]> {
+        let stem = name.strip_suffix("gate_up_proj")?;
+        let names = ["gate", "up"].map(|half| format!("{stem}{half}_proj_{kind}"));
+        self.has(&names[0]).then_some(names)
+    }
+
+    /// bf16 and Q8_0 stay in the file; f32 and f16 are copied as f32.
     pub fn matrix(&self, name: &str, shape: [usize; 2]) -> Result<Values, LoadError> {
-        let (tensor, bytes) = self.get(name, &["BF16", "F32", "F16"], &shape)?;
+        let (tensor, bytes) = self.get(name, &["BF16", "F32", "F16", "Q8_0"], &shape)?;
         Ok(match tensor.dtype.as_str() {
             "BF16" => Values::Bf16(bytes),
+            "Q8_0" => Values::Q8(bytes),
             other => Values::F32(widen(other, &bytes)),
         })
     }
@@ -231,6 +320,40 @@ impl Weights {
 pub enum Values {
     Bf16(Bytes),
     F32(Vec<f32>),
+    /// Blocks of an f16 scale and 32 signed bytes.
+    Q8(Bytes),
+}
+
+impl Values {
+    /// Q8_0 as f32, `numbers` of them; others as they are.
+    pub(crate) fn without_q8(self, numbers: usize) -> Values {
+        let Values::Q8(_) = &self else { return self };
+        let mut wide = vec![0.0; numbers];
+        self.read(0, &mut wide);
+        Values::F32(wide)
+    }
+
+    /// The values from place `at` on, as f32.
+    pub(crate) fn read(&self, at: usize, to: &mut [f32]) {
+        match self {
+            Values::F32(values) => to.copy_from_slice(&values[at..][..to.len()]),
+            Values::Q8(bytes) => {
+                let from = bytes[at / BLOCK * Q8_BYTES..].chunks_exact(Q8_BYTES);
+                for (to, from) in to.chunks_exact_mut(BLOCK).zip(from) {
+                    let scale = half::f16::from_le_bytes([from[0], from[1]]).to_f32();
+                    for (to, &q) in to.iter_mut().zip(&from[2..]) {
+                        *to = f32::from(q as i8) * scale;
+                    }
+                }
+            }
+            Values::Bf16(bytes) => {
+                let from = bytes[2 * at..][..2 * to.len()].chunks_exact(2);
+                for (to, b) in to.iter_mut().zip(from) {
+                    *to = half::bf16::from_le_bytes([b[0], b[1]]).to_f32();
+                }
+            }
+        }
+    }
 }
 
 fn widen(dtype: &str, bytes: &[u8]) -> Vec<f32> {
@@ -277,8 +400,8 @@ pub(crate) fn files(dir: &Path) -> Result<Vec<PathBuf>, LoadError> {
     found.sort();
     if found.is_empty() {
         return Err(LoadError(format!(
-            "{}: holds no *.safetensors file. Fetch the checkpoint's weights into it; GGUF and \
-             PyTorch files are not read.",
+            "{}: holds no *.safetensors file. Fetch the checkpoint's weights into it, or name a \
+             GGUF file; PyTorch files are not read.",
             dir.display()
         )));
     }

@@ -4,13 +4,19 @@
 
 use engine::{
     Alternatives, Cancel, Channel, Draft, Effort, Engine, Event, Finish, GenerateError, Incoming,
-    Prefix, Reply, Request, Sampling,
+    Numerics, Prefix, Reply, Request, Sampling,
 };
 use std::path::Path;
 
+const BOTH: [Numerics; 2] = [Numerics::Exact, Numerics::Fast];
+
 fn engine() -> Engine {
+    engine_for(Numerics::Exact)
+}
+
+fn engine_for(numerics: Numerics) -> Engine {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/parity/babbler");
-    Engine::load(&dir).unwrap()
+    Engine::load_as(&dir, numerics).unwrap()
 }
 
 fn prefix(policy: &str) -> Prefix {
@@ -77,7 +83,11 @@ fn said(reply: &Reply) -> (String, Option<String>, Finish, Option<u64>, u32, u32
 
 #[test]
 fn replies_do_not_depend_on_the_batch() {
-    let engine = engine();
+    BOTH.into_iter().for_each(batch);
+}
+
+fn batch(numerics: Numerics) {
+    let engine = engine_for(numerics);
     let policy = prefix("Nothing that smells.");
     let all: Vec<_> = run(&engine, &policy, &requests(40))
         .0
@@ -136,7 +146,11 @@ fn run_joining(engine: &Engine, prefix: &Prefix, n: u64, gap: u64) -> Vec<Reply>
 
 #[test]
 fn requests_that_join_later_get_the_same_replies() {
-    let engine = engine();
+    BOTH.into_iter().for_each(joining);
+}
+
+fn joining(numerics: Numerics) {
+    let engine = engine_for(numerics);
     let policy = prefix("Nothing that smells.");
     let all = run(&engine, &policy, &requests(12)).0;
     let all: Vec<_> = all.iter().map(said).collect();
@@ -180,7 +194,11 @@ fn a_request_that_is_given_up_ends_without_an_event() {
 
 #[test]
 fn replies_do_not_depend_on_drafts() {
-    let engine = engine();
+    BOTH.into_iter().for_each(drafts);
+}
+
+fn drafts(numerics: Numerics) {
+    let engine = engine_for(numerics);
     let policy = prefix("Nothing that smells.");
     let requests: Vec<Request> = (0..24)
         .map(|i| match i % 3 {
@@ -230,7 +248,11 @@ fn replies_do_not_depend_on_drafts() {
 
 #[test]
 fn replies_do_not_depend_on_the_cache() {
-    let warm = engine();
+    BOTH.into_iter().for_each(cache);
+}
+
+fn cache(numerics: Numerics) {
+    let warm = engine_for(numerics);
     let policies = [
         "One long policy: a b c d e f g.",
         "One long policy: a b x d e f g.",
@@ -240,7 +262,7 @@ fn replies_do_not_depend_on_the_cache() {
     assert!(replies.iter().all(|r| r.reused_tokens < r.prompt_tokens));
     for policy in policies {
         let (again, events) = run(&warm, &prefix(policy), &requests(9));
-        let (fresh, _) = run(&engine(), &prefix(policy), &requests(9));
+        let (fresh, _) = run(&engine_for(numerics), &prefix(policy), &requests(9));
         assert_eq!(
             again.iter().map(said).collect::<Vec<_>>(),
             fresh.iter().map(said).collect::<Vec<_>>()
@@ -258,12 +280,16 @@ fn replies_do_not_depend_on_the_cache() {
 
 #[test]
 fn replies_do_not_depend_on_the_threads() {
+    BOTH.into_iter().for_each(threads);
+}
+
+fn threads(numerics: Numerics) {
     let with = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
             .build()
             .unwrap();
-        pool.install(|| run(&engine(), &prefix("Nothing."), &requests(20)).0)
+        pool.install(|| run(&engine_for(numerics), &prefix("Nothing."), &requests(20)).0)
     };
     let (one, two) = (with(1), with(2));
     assert_eq!(

@@ -1,7 +1,7 @@
 //! Broken checkpoints: each is refused with the file, the place and the remedy.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use engine::Engine;
+use engine::{Engine, Numerics};
 use std::path::Path;
 use tempfile::TempDir;
 
@@ -104,7 +104,9 @@ fn missing_files() {
     check(&dir, &["no *.safetensors file", "GGUF"]);
     let dir = copy("gamma");
     std::fs::remove_file(dir.path().join("model-00001-of-00003.safetensors")).unwrap();
-    let message = engine::last_logits(dir.path(), &[1]).unwrap_err().0;
+    let message = engine::last_logits(dir.path(), Numerics::Exact, &[1])
+        .unwrap_err()
+        .0;
     assert!(
         message.contains("model-00001-of-00003.safetensors: cannot be opened"),
         "{message}"

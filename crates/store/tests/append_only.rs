@@ -80,6 +80,7 @@ async fn create(store: &Store, count: u32) -> RunId {
             template_version: 1,
             sampling: Sampling::Greedy,
             tokens_max: 512,
+            numerics: domain::run::Numerics::Exact,
             server: None,
         },
         cases: &cases,

@@ -3,7 +3,7 @@
 
 use crate::models;
 use crate::view::{CheckpointView, Failure, FaultView, FormatBytes, MemoryView, VerifiedView};
-use engine::{Cancel, Checkpoint, LoadError, Machine, MemoryPlan, Synth, Synthesised};
+use engine::{Cancel, Checkpoint, LoadError, Machine, MemoryPlan, Numerics, Synth, Synthesised};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -30,11 +30,12 @@ pub fn pebble(root: &Path) -> Option<PathBuf> {
 pub fn info(
     root: &Path,
     given: &str,
+    numerics: Numerics,
     workload: Workload,
     digest: Digest,
 ) -> Result<CheckpointView, Failure> {
     let path = folder(root, given)?;
-    let (mut checkpoint, plan) = engine::inspect(&path, workload).map_err(model)?;
+    let (mut checkpoint, plan) = engine::inspect(&path, numerics, workload).map_err(model)?;
     if digest == Digest::Compute {
         checkpoint.hash().map_err(model)?;
     }

@@ -123,6 +123,7 @@ fn settings(effort: Effort, ready: &Ready) -> Settings {
         template_version: prompt::TEMPLATE_VERSION,
         sampling: Sampling::Greedy,
         tokens_max: tokens_max(effort),
+        numerics: ready.judge.numerics(),
         server: ready.judge.server().cloned(),
     }
 }

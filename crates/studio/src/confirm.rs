@@ -234,8 +234,19 @@ pub(crate) fn wanted<'t>(table: &'t Table, cases: &[String]) -> Result<Vec<Flipp
 }
 
 pub(crate) fn one_model(a: &Run, b: &Run) -> Result<(), Failure> {
-    if a.model.digest == b.model.digest {
+    let numerics = [a.settings.numerics, b.settings.numerics];
+    if a.model.digest == b.model.digest && numerics[0] == numerics[1] {
         return Ok(());
+    }
+    if numerics[0] != numerics[1] {
+        return Err(Failure::input(format!(
+            "Runs {} and {} were judged with other numerics ({} and {}), so that the edit is \
+             not the only difference. Compare runs of the same.",
+            a.run.0,
+            b.run.0,
+            numerics[0].name(),
+            numerics[1].name()
+        )));
     }
     Err(Failure::input(format!(
         "Runs {} and {} were judged by different models ({} and {}), so that the edit is not \

@@ -111,6 +111,7 @@ impl Studio {
             template_version: prompt::TEMPLATE_VERSION,
             sampling: Sampling::Greedy,
             tokens_max: tokens_max(request.effort),
+            numerics: ready.judge.numerics(),
             server: ready.judge.server().cloned(),
         };
         let prefix = prefix(&policy, settings.effort);
@@ -175,14 +176,9 @@ impl Studio {
         };
         let ready = ready?;
         clock.timing.load_ms = ms(waiting);
-        if ready.judge.info().digest != found.model.digest {
-            return Err(Failure::input(format!(
-                "Run {} was begun with the model {} ({}…), which is not the selected one. Select \
-                 that model to resume it.",
-                run.0,
-                found.model.name,
-                &found.model.digest[..12]
-            )));
+        if let Some(why) = ready.judge.differs(&found.model, &found.settings) {
+            let message = format!("Run {} was begun with {why} to resume it.", run.0);
+            return Err(Failure::input(message));
         }
         let text = self.file_text(&found).await?;
         let policy = parse(text.as_bytes())

@@ -183,8 +183,12 @@ impl<'a> Job<'a> {
         write(&self.out.join(MANIFEST), &manifest)?;
         self.tidy()?;
         // The hub's files are whole; whether they are a model of ours is another question.
-        engine::inspect(&self.out, engine::Workload::default())
-            .map_err(|error| Failure::model(error.to_string()))?;
+        engine::inspect(
+            &self.out,
+            engine::Numerics::Exact,
+            engine::Workload::default(),
+        )
+        .map_err(|error| Failure::model(error.to_string()))?;
         Ok(Fetched {
             path: self.out.clone(),
             commit: listed.commit,

@@ -1,6 +1,6 @@
 //! Who judges: the engine, a model on a server, or a replay of prepared replies.
 
-use domain::run::Server;
+use domain::run::{Numerics, Server, Settings};
 use engine::{Cancel, Engine, Event, GenerateError, Incoming, ModelInfo, Prefix, Request};
 
 /// How many requests a judge that cannot admit later ones is given in one call.
@@ -15,6 +15,33 @@ pub trait Judge: Send + Sync {
     /// What the judge's server says of itself; nothing where there is none.
     fn server(&self) -> Option<&Server> {
         None
+    }
+
+    /// How the engine multiplies; a server's numbers are its own.
+    fn numerics(&self) -> Numerics {
+        match self.info().numerics {
+            engine::Numerics::Exact => Numerics::Exact,
+            engine::Numerics::Fast => Numerics::Fast,
+        }
+    }
+
+    /// Why a run cannot be gone on with: its model, or its numerics, are others.
+    fn differs(&self, model: &store::Model, settings: &Settings) -> Option<String> {
+        if self.info().digest != model.digest {
+            let digest = model.digest.get(..12).unwrap_or(&model.digest);
+            return Some(format!(
+                "the model {} ({digest}…), which is not the selected one. Select that model",
+                model.name
+            ));
+        }
+        (self.numerics() != settings.numerics).then(|| {
+            format!(
+                "{} numerics, and the model was loaded for {} ones. Give --numerics {0}, or \
+                 numerics = \"{0}\" in touchstone.toml,",
+                settings.numerics.name(),
+                self.numerics().name()
+            )
+        })
     }
 
     /// Whether a server says that its model is the demonstration model.
@@ -84,6 +111,14 @@ fn after(event: Event, first: usize) -> Event {
             index: first + index,
             reply,
         },
+    }
+}
+
+/// The engine's own word for it.
+pub(crate) fn of_engine(numerics: Numerics) -> engine::Numerics {
+    match numerics {
+        Numerics::Exact => engine::Numerics::Exact,
+        Numerics::Fast => engine::Numerics::Fast,
     }
 }
 

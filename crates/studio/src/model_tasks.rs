@@ -4,6 +4,7 @@
 
 use crate::checkpoints::{self, Digest, Workload};
 use crate::fetch::{self, Fetch, Patience};
+use crate::judge::of_engine;
 use crate::models;
 use crate::studio::Studio;
 use crate::view::{
@@ -89,7 +90,9 @@ impl Studio {
     /// What a model is and whether it fits; its digest only where it is known already.
     pub async fn model_info(&self, id: &str) -> Result<CheckpointView, Failure> {
         let (root, given) = (self.root().to_owned(), id.to_owned());
-        let work = move || checkpoints::info(&root, &given, Workload::default(), Digest::Skip);
+        let numerics = of_engine(self.model().numerics());
+        let work =
+            move || checkpoints::info(&root, &given, numerics, Workload::default(), Digest::Skip);
         let mut view = blocking(work).await?;
         let loaded = self.models().into_iter().find(|model| model.id == view.id);
         view.digest = loaded.and_then(|model| model.digest);
@@ -169,13 +172,18 @@ impl Studio {
         let (device, pebble) = (self.model().device(), checkpoints::pebble(self.root()));
         let _alone = self.turns().idle().await;
         let cancel = running.cancel.clone();
+        let numerics = of_engine(self.model().numerics());
         blocking(move || {
             let failed = |error: GenerateError| match error {
                 GenerateError::Cancelled => Failure::cancelled(),
                 other => Failure::model(other.to_string()),
             };
-            let pebble = pebble.as_deref();
-            let bench = Bench::load(&path, Placement { device, pebble });
+            let placement = Placement {
+                device,
+                pebble: pebble.as_deref(),
+                numerics,
+            };
+            let bench = Bench::load(&path, placement);
             let bench = bench.map_err(|error| Failure::model(error.to_string()))?;
             let prefill = bench
                 .prefill(SPEED_PROMPT_TOKENS, SPEED_REPEATS, &cancel)

@@ -14,10 +14,14 @@
 //! An address, `http://host:port/v1#model`, stands for a model on a server; it is reached
 //! when it is needed first, and again after a while or when it left cases without an answer.
 
+mod described;
+
+use self::described::{configured_context, name_in_cache};
 use crate::fetch::{UNFINISHED, Unfinished, models_folder};
-use crate::judge::Judge;
+use crate::judge::{Judge, of_engine};
 use crate::servers::{self, Servers};
 use crate::view::{Failure, ModelView};
+use domain::run::Numerics;
 use engine::{Device, Engine, Placement};
 use remote::Endpoint;
 use std::path::{Path, PathBuf};
@@ -63,6 +67,7 @@ enum State {
 pub(crate) struct Models {
     root: PathBuf,
     configured: Option<String>,
+    numerics: Numerics,
     device: Device,
     servers: Arc<Servers>,
     slot: Mutex<Result<Slot, String>>,
@@ -82,6 +87,7 @@ impl Models {
         root: &Path,
         option: Option<&str>,
         configured: Option<String>,
+        numerics: Numerics,
         device: Device,
         servers: Arc<Servers>,
     ) -> Models {
@@ -91,11 +97,12 @@ impl Models {
             .or(stored)
             .or(configured.as_deref())
             .unwrap_or(PEBBLE);
-        let slot = find(root, id).map(|found| load(found, device, root));
+        let slot = find(root, id).map(|found| load(found, device, numerics, root));
         Models {
             root: root.to_owned(),
             slot: Mutex::new(slot),
             configured,
+            numerics,
             device,
             servers,
         }
@@ -109,10 +116,12 @@ impl Models {
             demonstration: true,
             remote: false,
         };
+        let numerics = judge.numerics();
         let (_, state) = watch::channel(State::Ready(judge));
         Models {
             root: root.to_owned(),
             configured: None,
+            numerics,
             device: Device::Cpu,
             servers,
             slot: Mutex::new(Ok(Slot {
@@ -160,6 +169,11 @@ impl Models {
             views.push(shown);
         }
         views
+    }
+
+    /// How models of this program's own are computed.
+    pub(crate) fn numerics(&self) -> Numerics {
+        self.numerics
     }
 
     /// The id of the model that judges; nothing while none could be loaded.
@@ -249,7 +263,7 @@ impl Models {
             {
                 slot
             }
-            _ => load(found.clone(), self.device, &self.root),
+            _ => load(found.clone(), self.device, self.numerics, &self.root),
         };
         self.reach(&slot).await?;
         wait(slot.clone()).await?;
@@ -292,7 +306,7 @@ async fn wait(mut slot: Slot) -> Result<Ready, Failure> {
 }
 
 /// Loads a model to `device`; a GPU is tested with Pebble, if the workspace can reach it.
-fn load(found: Found, device: Device, root: &Path) -> Slot {
+fn load(found: Found, device: Device, numerics: Numerics, root: &Path) -> Slot {
     if found.remote {
         let (change, state) = watch::channel(State::Unreached);
         return Slot {
@@ -307,8 +321,12 @@ fn load(found: Found, device: Device, root: &Path) -> Slot {
     let pebble = find(root, PEBBLE).ok().map(|found| found.path);
     let work = move || {
         let started = Instant::now();
-        let pebble = pebble.as_deref();
-        let state = match Engine::load_to(&path, Placement { device, pebble }) {
+        let placement = Placement {
+            device,
+            pebble: pebble.as_deref(),
+            numerics: of_engine(numerics),
+        };
+        let state = match Engine::load_to(&path, placement) {
             Ok(engine) => State::Ready(Arc::new(engine)),
             Err(error) => State::Failed(error.to_string()),
         };
@@ -363,7 +381,8 @@ pub(crate) fn find(root: &Path, id: &str) -> Result<Found, String> {
     }
     if !is_checkpoint(&path) {
         return Err(format!(
-            "{} is no model: a folder with config.json and *.safetensors is needed. Choose another.",
+            "{} is no model: a folder with config.json and *.safetensors, or a GGUF file, is \
+             needed. Choose another.",
             path.display()
         ));
     }
@@ -463,21 +482,22 @@ pub(crate) fn unfinished() -> Vec<(PathBuf, Unfinished, u64)> {
     found
 }
 
+/// The files of a folder's weights, or a GGUF file.
 fn weights(path: &Path) -> impl Iterator<Item = PathBuf> {
+    let gguf = engine::gguf_file(path);
     std::fs::read_dir(path)
         .into_iter()
         .flatten()
         .flatten()
         .map(|entry| entry.path())
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "safetensors")
-        })
+        .filter(|path| path.extension().is_some_and(|e| e == "safetensors"))
+        .chain(gguf)
 }
 
 fn is_checkpoint(path: &Path) -> bool {
     let complete = !path.join(UNFINISHED).exists();
-    complete && path.join("config.json").is_file() && weights(path).next().is_some()
+    let described = path.join("config.json").is_file() || engine::gguf_file(path).is_some();
+    complete && described && weights(path).next().is_some()
 }
 
 fn view(found: &Found, state: Option<&State>) -> ModelView {
@@ -530,34 +550,5 @@ fn view(found: &Found, state: Option<&State>) -> ModelView {
     view
 }
 
-/// In the hub's cache a folder is named by its commit, and the model by the folder above:
-/// models--OWNER--MODEL/snapshots/COMMIT.
-fn name_in_cache(path: &Path) -> Option<String> {
-    let snapshots = path.parent()?;
-    let repository = snapshots.parent()?.file_name()?.to_str()?;
-    let name = repository.strip_prefix("models--")?.replace("--", "/");
-    snapshots.ends_with("snapshots").then_some(name)
-}
-
-/// What config.json says before the model is loaded.
-fn configured_context(path: &Path) -> Option<u32> {
-    let text = std::fs::read_to_string(path.join("config.json")).ok()?;
-    let config: serde_json::Value = serde_json::from_str(&text).ok()?;
-    u32::try_from(config.get("max_position_embeddings")?.as_u64()?).ok()
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_model_in_the_hubs_cache_has_its_own_name() {
-        let name = |path: &str| name_in_cache(Path::new(path));
-        assert_eq!(
-            name("hub/models--openai--gpt-oss-20b/snapshots/c0ffee").as_deref(),
-            Some("openai/gpt-oss-20b")
-        );
-        assert_eq!(name("hub/models--a--b/other/c0ffee"), None);
-        assert_eq!(name("models/pebble"), None);
-    }
-}
+mod tests;

@@ -96,19 +96,13 @@ impl Studio {
             .or_cancelled(self.model().ready())
             .await
             .ok_or_else(cancelled)??;
-        let info = ready.judge.info();
-        if info.digest != run.model.digest {
-            return Err(Failure::input(format!(
-                "Run {} was judged by the model {} ({}…), which is not the selected one. Select \
-                 that model to ask it again.",
-                run.run.0,
-                run.model.name,
-                run.model.digest.get(..12).unwrap_or(&run.model.digest)
-            )));
+        if let Some(why) = ready.judge.differs(&run.model, &run.settings) {
+            let message = format!("Run {} was judged with {why} to ask it again.", run.run.0);
+            return Err(Failure::input(message));
         }
         Ok(Prober {
             studio: self,
-            model_digest: info.digest.clone(),
+            model_digest: ready.judge.info().digest.clone(),
             source: Source::Model {
                 judge: ready.judge,
                 turn,

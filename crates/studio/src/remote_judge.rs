@@ -43,6 +43,7 @@ fn info(identity: &Identity, host: &str) -> ModelInfo {
         name: identity.model.clone(),
         digest: domain::hex_digest(&said),
         device: format!("{} · {host}", identity.kind.name()),
+        numerics: engine::Numerics::Exact,
         bytes: 0,
         parameters: 0,
         layers: 0,

@@ -34,6 +34,7 @@ impl Replay {
                 name: "replay".to_owned(),
                 digest: "5e".repeat(32),
                 device: "script".to_owned(),
+                numerics: engine::Numerics::Exact,
                 bytes: 0,
                 parameters: 0,
                 layers: 0,

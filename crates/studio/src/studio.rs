@@ -12,7 +12,7 @@ use crate::watch::Known;
 use crate::workspace::{self, Config};
 use crate::{DATA, files};
 use domain::case::Case;
-use domain::run::Outcome;
+use domain::run::{Numerics, Outcome};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -51,6 +51,8 @@ pub struct Options {
     /// The model to judge with, before any choice stored in the workspace: `pebble`, a folder,
     /// or a server's address.
     pub model: Option<String>,
+    /// How the engine multiplies, before what touchstone.toml says.
+    pub numerics: Option<Numerics>,
     /// Where a model on disk computes, before what touchstone.toml says.
     pub device: Option<engine::Device>,
     pub bad_database: BadDatabase,
@@ -125,6 +127,7 @@ impl Studio {
                 &root,
                 options.model.as_deref(),
                 config.model.clone(),
+                options.numerics.or(config.numerics).unwrap_or_default(),
                 device,
                 servers.clone(),
             ),

@@ -3,6 +3,7 @@
 use crate::files;
 use crate::view::{Failure, PolicySummary, Problem, Severity};
 use domain::case::{Case, parse_suite};
+use domain::run::Numerics;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -16,6 +17,7 @@ pub(crate) const CONFIG: &str = "touchstone.toml";
 pub(crate) struct Config {
     /// `pebble`, or a folder relative to the workspace.
     pub model: Option<String>,
+    pub numerics: Option<Numerics>,
     pub device: Option<DeviceName>,
     pub debounce_ms: Option<u32>,
 }

@@ -125,6 +125,7 @@ pub fn contents() -> Contents {
                 template_version: domain::prompt::TEMPLATE_VERSION,
                 sampling: Sampling::Greedy,
                 tokens_max: 512,
+                numerics: domain::run::Numerics::Exact,
                 server: None,
             },
             started_at_ms: 1_795_517_100_000,

@@ -1,6 +1,6 @@
 //! What can be typed after `bundle` and `key`.
 
-use super::Place;
+use super::{NumericsArg, Place};
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use studio::view::ExportFormat;
@@ -91,6 +91,9 @@ pub struct BundleVerifyArgs {
     /// The model to judge with: `pebble` (a demonstration model), or a checkpoint's folder
     #[arg(long, value_name = "MODEL", requires = "rerun")]
     pub model: Option<String>,
+    /// How the engine multiplies [default: the workspace's, else exact]
+    #[arg(long, value_enum, requires = "rerun")]
+    pub numerics: Option<NumericsArg>,
     /// Judge again even where the model is not the bundle's
     #[arg(long, requires = "rerun")]
     pub any_model: bool,

@@ -1,6 +1,6 @@
 //! What can be typed to learn what flips and verdicts rest on.
 
-use super::{OutsideArgs, Place};
+use super::{NumericsArg, OutsideArgs, Place};
 use clap::Args;
 
 #[derive(Args)]
@@ -43,6 +43,9 @@ pub struct AskingArgs {
     /// The model that judged the runs [default: the workspace's own]
     #[arg(long, value_name = "MODEL")]
     pub model: Option<String>,
+    /// How the engine multiplied for them [default: touchstone.toml's, else exact]
+    #[arg(long, value_enum)]
+    pub numerics: Option<NumericsArg>,
     #[command(flatten)]
     pub outside: OutsideArgs,
 }

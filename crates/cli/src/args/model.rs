@@ -1,6 +1,6 @@
 //! `touchstone model` and `touchstone bench`.
 
-use super::{ModelsArgs, Place};
+use super::{ModelsArgs, NumericsArg, Place};
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -29,6 +29,9 @@ pub struct InfoArgs {
     /// `pebble`, or a checkpoint's folder
     #[arg(value_name = "MODEL")]
     pub model: String,
+    /// Plan memory for these numerics
+    #[arg(long, value_enum, default_value = "exact")]
+    pub numerics: NumericsArg,
     /// Plan memory for a policy of so many tokens
     #[arg(long, value_name = "N", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..))]
     pub policy_tokens: u32,
@@ -122,6 +125,9 @@ pub struct BenchCommon {
     /// `pebble`, or a checkpoint's folder; random weights do
     #[arg(long, value_name = "MODEL")]
     pub model: String,
+    /// How the engine multiplies
+    #[arg(long, value_enum, default_value = "exact")]
+    pub numerics: NumericsArg,
     /// Measurements, after one that is not counted
     #[arg(long, value_name = "K", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     pub repeats: u32,

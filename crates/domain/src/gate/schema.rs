@@ -46,6 +46,10 @@ pub fn config_schema() -> Value {
                 "type": "string",
                 "description": "pebble, or a checkpoint's folder relative to the workspace.",
             },
+            "numerics": {
+                "enum": ["exact", "fast"],
+                "description": "How a model on disk computes: in f32, or faster in 8 bits.",
+            },
             "device": {
                 "enum": ["auto", "cpu", "cuda"],
                 "description": "Where a model on disk computes: cpu unless this says otherwise. \

@@ -8,7 +8,6 @@ use super::device::{Buffer, Device, Fault};
 use crate::LoadError;
 use crate::config::Config;
 use crate::linear::BLOCK;
-use crate::mxfp4::BLOCK_BYTES;
 use crate::weights::{Values, Weights};
 
 /// Matrices are sent in pieces of at most so many rows' bytes, or one row.
@@ -98,7 +97,8 @@ impl Upload<'_> {
         for &(name, outs) in parts {
             let stored = self
                 .weights
-                .matrix(&format!("{name}.weight"), [outs, ins])?;
+                .matrix(&format!("{name}.weight"), [outs, ins])?
+                .without_q8(outs * ins);
             if matches!(stored, Values::F32(_)) && lo.is_none() {
                 lo = Some(room()?);
             }
@@ -124,6 +124,7 @@ impl Upload<'_> {
                             .map_err(fail)?;
                     }
                     (Values::F32(_), None) => unreachable!("there is room for what bf16 leaves"),
+                    (Values::Q8(_), _) => unreachable!("widened above"),
                 }
             }
             first += outs;
@@ -145,16 +146,15 @@ impl Upload<'_> {
     }
 
     fn packed(&self, name: &str, c: &Config, outs: usize, ins: usize) -> Result<Packed, LoadError> {
-        let shape = [c.experts, outs, ins / BLOCK, BLOCK_BYTES];
-        let bytes = |part: &str, shape: &[usize]| {
-            let name = format!("{name}_{part}");
-            let bytes = self.weights.packed(&name, shape)?;
-            Buffer::of(self.device, &bytes).map_err(|fault| failed(&name, fault))
-        };
+        let experts = self.weights.experts(name, [c.experts, outs, ins])?;
+        let bias = self.weights.expert_bias(name, [c.experts, outs])?;
+        let bias: Vec<u8> = bias.iter().flat_map(|v| v.to_le_bytes()).collect();
+        let there =
+            |bytes: &[u8]| Buffer::of(self.device, bytes).map_err(|fault| failed(name, fault));
         Ok(Packed {
-            values: bytes("blocks", &shape)?,
-            scales: bytes("scales", &shape[..3])?,
-            bias: self.values(&format!("{name}_bias"), &[c.experts, outs])?,
+            values: there(&experts.blocks)?,
+            scales: there(&experts.scales)?,
+            bias: there(&bias)?,
         })
     }
 }

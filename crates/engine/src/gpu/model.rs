@@ -253,20 +253,10 @@ impl Model {
     /// Uploads the tokens' embeddings.
     fn embed(&self, scratch: &Scratch, parts: &[Part<'_>]) -> Result<(), GenerateError> {
         let width = self.config.hidden;
-        let mut bytes = Vec::new();
+        let (mut bytes, mut row) = (Vec::new(), vec![0.0; width]);
         for &token in parts.iter().flat_map(|part| part.tokens) {
-            let at = token as usize * width;
-            match &self.embedding {
-                Values::F32(values) => {
-                    let row = &values[at..at + width];
-                    bytes.extend(row.iter().flat_map(|v| v.to_le_bytes()));
-                }
-                Values::Bf16(stored) => {
-                    let row = stored[2 * at..2 * (at + width)].chunks_exact(2);
-                    // bf16 is the upper half of an f32.
-                    bytes.extend(row.flat_map(|b| [0, 0, b[0], b[1]]));
-                }
-            }
+            self.embedding.read(token as usize * width, &mut row);
+            bytes.extend(row.iter().flat_map(|v| v.to_le_bytes()));
         }
         scratch.x.write(0, &bytes)?;
         Ok(())

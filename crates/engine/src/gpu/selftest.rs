@@ -92,7 +92,8 @@ fn compare(device: &Arc<dyn Device>, dir: &Path, reply_tokens: usize) -> Result<
     let free = device.free_bytes().map_err(|e| e.to_string())?;
     let plan = plan::plan(&config, |name| weights.dtype(name), free)?;
     let vocabulary = Vocabulary::load(dir, config.vocab, &config.end_ids).map_err(text)?;
-    let theirs = cpu::Model::load(config.clone(), &weights).map_err(text)?;
+    let theirs =
+        cpu::Model::load(config.clone(), &weights, crate::Numerics::Exact).map_err(text)?;
     let ours = Model::load(device.clone(), config, &weights, plan).map_err(text)?;
     let prefix = Prefix {
         effort: Effort::Low,

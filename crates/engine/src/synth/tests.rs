@@ -3,7 +3,9 @@
 
 use super::*;
 use crate::weights::Weights;
-use crate::{Alternatives, Effort, Engine, Event, Finish, Prefix, Request, Sampling, last_logits};
+use crate::{
+    Alternatives, Effort, Engine, Event, Finish, Numerics, Prefix, Request, Sampling, last_logits,
+};
 
 fn request(dir: &Path, layers: u32, seed: u64) -> Synth {
     Synth {
@@ -29,7 +31,7 @@ fn random_weights_load_and_speak() {
     .unwrap();
     assert_eq!(last, (made.bytes, made.bytes));
     assert_eq!((made.files, made.layers), (1, 3));
-    let logits = last_logits(&request.out, &[1, 2, 3, 4_000]).unwrap();
+    let logits = last_logits(&request.out, Numerics::Exact, &[1, 2, 3, 4_000]).unwrap();
     let mean = logits.iter().sum::<f32>() / logits.len() as f32;
     let square = logits.iter().map(|l| (l - mean).powi(2)).sum::<f32>();
     let deviation = (square / logits.len() as f32).sqrt();
@@ -116,8 +118,8 @@ fn shards_hold_what_one_file_holds() {
     );
     let tokens = [5, 9, 11];
     assert_eq!(
-        last_logits(&whole, &tokens).unwrap(),
-        last_logits(&parts, &tokens).unwrap()
+        last_logits(&whole, Numerics::Exact, &tokens).unwrap(),
+        last_logits(&parts, Numerics::Exact, &tokens).unwrap()
     );
 }
 

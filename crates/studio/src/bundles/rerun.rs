@@ -55,6 +55,12 @@ impl Studio {
                 prompt::TEMPLATE_VERSION
             )));
         }
+        if ready.judge.numerics() != settings.numerics {
+            return Err(Failure::input(format!(
+                "The bundle was judged with {0} numerics. Give --numerics {0}.",
+                settings.numerics.name()
+            )));
+        }
         let policy = parse(contents.policy_text.as_bytes())
             .map_err(|error| Failure::input(format!("The bundle's policy: {error}")))?;
         let prefix = prefix(&policy, settings.effort);

@@ -1,0 +1,495 @@
+//! Weights of `fast`: rows regrouped by sixteen, so that one instruction serves sixteen
+//! outputs, and their products with 8-bit activations. MXFP4 stays packed; other weights are
+//! held as Q8_0.
+//!
+//! Axes: O outputs, K inputs in blocks of 32, N rows of activations. A panel holds, of sixteen
+//! outputs and for one block after the other, four bytes of each output, then the next four.
+//! Each output's integer sum over a block is exact; the sums are scaled and added in f32 from
+//! the first block to the last. So an output depends on its own row and weights alone,
+//! whatever N, the tile, the threads or the instruction set are.
+
+use rayon::prelude::*;
+
+use crate::LoadError;
+use crate::dot::{Sums, by_dot};
+use crate::linear::{BLOCK, Shared};
+use crate::mxfp4::BLOCK_BYTES;
+use crate::pages::Pages;
+use crate::quant::{MOST, Quantised, Rows};
+use crate::simd::{Isa, Lanes, prefetch};
+
+/// Outputs of a panel.
+pub(crate) const WIDTH: usize = 16;
+
+/// How far ahead of its use a weight is asked for.
+const AHEAD_BYTES: usize = 4096;
+
+/// Bytes of one output's block of f16 scale and of 32 signed bytes, as GGUF has it.
+pub(crate) const Q8_BYTES: usize = 2 + BLOCK;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// 4 bits a weight, a power of two for each block.
+    Fp4,
+    /// 8 bits a weight, an f16 for each block.
+    Q8,
+}
+
+impl Format {
+    /// Bytes of a panel's block of weights, and of its scales.
+    const fn sizes(self) -> (usize, usize) {
+        match self {
+            Format::Fp4 => (WIDTH * BLOCK_BYTES, WIDTH),
+            Format::Q8 => (WIDTH * BLOCK, WIDTH * 2),
+        }
+    }
+}
+
+/// Weight rows, regrouped. The last panel of a group of rows is filled up with zeros.
+pub(crate) struct Panels {
+    format: Format,
+    weights: Pages,
+    scales: Pages,
+    blocks: usize,
+    panels: usize,
+}
+
+impl Panels {
+    /// Bytes that `rows` rows of `blocks` blocks take.
+    pub(crate) fn bytes(format: Format, rows: usize, blocks: usize) -> usize {
+        let (weights, scales) = format.sizes();
+        rows.div_ceil(WIDTH) * blocks * (weights + scales)
+    }
+
+    /// Regroups MXFP4: `groups` times `rows` rows, each of `blocks` blocks of 16 bytes and as
+    /// many scales. Each group begins with a panel of its own.
+    pub(crate) fn fp4(
+        from: &[u8],
+        exponents: &[u8],
+        groups: usize,
+        rows: usize,
+        blocks: usize,
+    ) -> Result<Panels, LoadError> {
+        let per_group = rows.div_ceil(WIDTH);
+        Panels::made(
+            Format::Fp4,
+            groups * per_group,
+            blocks,
+            |panel, weights, scales| {
+                let (group, first) = (panel / per_group, panel % per_group * WIDTH);
+                let lanes = WIDTH.min(rows - first);
+                let row = (group * rows + first) * blocks;
+                for lane in 0..lanes {
+                    let row = row + lane * blocks;
+                    let from = from[row * BLOCK_BYTES..][..blocks * BLOCK_BYTES]
+                        .as_chunks::<BLOCK_BYTES>()
+                        .0;
+                    let to = weights.as_chunks_mut::<{ WIDTH * BLOCK_BYTES }>().0;
+                    for (to, from) in to.iter_mut().zip(from) {
+                        for (quad, from) in from.as_chunks::<4>().0.iter().enumerate() {
+                            to[quad * 64 + lane * 4..][..4].copy_from_slice(from);
+                        }
+                    }
+                    let scales = scales.as_chunks_mut::<WIDTH>().0;
+                    for (to, &scale) in scales.iter_mut().zip(&exponents[row..][..blocks]) {
+                        to[lane] = exponent(scale);
+                    }
+                }
+            },
+        )
+    }
+
+    /// Quantises rows of f32, each given by `row` in its own order, K values wide.
+    pub(crate) fn quantised(
+        rows: usize,
+        k: usize,
+        row: impl Fn(usize, &mut [f32]) + Sync,
+    ) -> Result<Panels, LoadError> {
+        let blocks = k.div_ceil(BLOCK);
+        Panels::made(
+            Format::Q8,
+            rows.div_ceil(WIDTH),
+            blocks,
+            |panel, weights, scales| {
+                let mut values = vec![0.0; blocks * BLOCK];
+                let first = panel * WIDTH;
+                for lane in 0..WIDTH {
+                    values.fill(0.0);
+                    if first + lane < rows {
+                        row(first + lane, &mut values[..k]);
+                    }
+                    for (block, values) in values.chunks_exact(BLOCK).enumerate() {
+                        let (scale, q) = q8_block(values);
+                        put_q8(weights, scales, block, lane, scale, |i| q[i]);
+                    }
+                }
+            },
+        )
+    }
+
+    /// Regroups rows of Q8_0 as GGUF has them.
+    pub(crate) fn q8(from: &[u8], rows: usize, blocks: usize) -> Result<Panels, LoadError> {
+        Panels::made(
+            Format::Q8,
+            rows.div_ceil(WIDTH),
+            blocks,
+            |panel, weights, scales| {
+                for lane in 0..WIDTH {
+                    let row = panel * WIDTH + lane;
+                    for block in 0..blocks {
+                        let nothing = [0; Q8_BYTES];
+                        let from = match row < rows {
+                            true => &from[(row * blocks + block) * Q8_BYTES..][..Q8_BYTES],
+                            false => &nothing[..],
+                        };
+                        let scale = half::f16::from_le_bytes([from[0], from[1]]);
+                        put_q8(weights, scales, block, lane, scale, |i| from[2 + i] as i8);
+                    }
+                }
+            },
+        )
+    }
+
+    /// `fill` writes each panel's weights and scales.
+    fn made(
+        format: Format,
+        panels: usize,
+        blocks: usize,
+        fill: impl Fn(usize, &mut [u8], &mut [u8]) + Sync,
+    ) -> Result<Panels, LoadError> {
+        let (weight_bytes, scale_bytes) = format.sizes();
+        let (weight_bytes, scale_bytes) = (weight_bytes * blocks, scale_bytes * blocks);
+        let mut scales = vec![0; panels * scale_bytes];
+        let weights = Pages::filled(panels * weight_bytes, |weights| {
+            weights
+                .par_chunks_exact_mut(weight_bytes)
+                .zip(scales.par_chunks_exact_mut(scale_bytes))
+                .enumerate()
+                .for_each(|(panel, (weights, scales))| fill(panel, weights, scales));
+        })?;
+        let scales = Pages::filled(scales.len(), |to| to.copy_from_slice(&scales))?;
+        Ok(Panels {
+            format,
+            weights,
+            scales,
+            blocks,
+            panels,
+        })
+    }
+
+    /// y[n, o] = x[n] · W[o] + bias[o] for `outs` outputs from `panel`'s first on.
+    ///
+    /// # Safety
+    /// `y` has room for `rows` rows, `stride` apart, of `outs` numbers that nothing else uses;
+    /// `bias` is null or has `outs` numbers; `x` has `rows` rows of these panels' blocks.
+    pub(crate) unsafe fn multiply(&self, isa: Isa, panel: usize, outs: usize, x: Rows, to: Target) {
+        assert!(
+            panel + outs.div_ceil(WIDTH) <= self.panels,
+            "outputs lie within the panels"
+        );
+        let (weight_bytes, scale_bytes) = self.format.sizes();
+        let job = Job {
+            weights: self.weights[panel * self.blocks * weight_bytes..].as_ptr(),
+            scales: self.scales[panel * self.blocks * scale_bytes..].as_ptr(),
+            blocks: self.blocks,
+            outs,
+            x,
+            to,
+        };
+        // SAFETY: sizes were set when the panels were made; the rest is the caller's word.
+        unsafe {
+            match self.format {
+                Format::Fp4 => fp4_product(isa, job),
+                Format::Q8 => q8_product(isa, job),
+            }
+        }
+    }
+
+    /// Bytes in memory.
+    pub(crate) fn size(&self) -> usize {
+        self.weights.len() + self.scales.len()
+    }
+
+    pub(crate) fn blocks(&self) -> usize {
+        self.blocks
+    }
+
+    pub(crate) fn panels(&self) -> usize {
+        self.panels
+    }
+}
+
+/// An MXFP4 scale s, 2^(s − 127), as the exponent of half of it, since weights are looked up
+/// doubled. Below the normal numbers it is zero; what stands for no number becomes infinite.
+fn exponent(scale: u8) -> u8 {
+    match scale {
+        255 => 255,
+        s => s.saturating_sub(1),
+    }
+}
+
+/// The scale, rounded to f16, and the values in their own order.
+fn q8_block(values: &[f32]) -> (half::f16, [i8; BLOCK]) {
+    let most = values.iter().fold(0.0_f32, |most, v| most.max(v.abs()));
+    let scale = half::f16::from_f32(most / MOST);
+    let steps = match scale.to_f32() {
+        0.0 => 0.0,
+        scale => scale.recip(),
+    };
+    let q = |i: usize| (values[i] * steps).round_ties_even().clamp(-MOST, MOST) as i8;
+    (scale, std::array::from_fn(q))
+}
+
+/// Puts an output's block where the kernel reads it: quads of even places and of odd ones in
+/// turn, each signed byte plus 128.
+fn put_q8(
+    weights: &mut [u8],
+    scales: &mut [u8],
+    block: usize,
+    lane: usize,
+    scale: half::f16,
+    value: impl Fn(usize) -> i8,
+) {
+    let to = &mut weights[block * WIDTH * BLOCK..];
+    for i in 0..BLOCK {
+        let (place, odd) = (i / 2, i % 2);
+        let at = (place / 4 * 2 + odd) * 64 + lane * 4 + place % 4;
+        to[at] = value(i) as u8 ^ 0x80;
+    }
+    scales[(block * WIDTH + lane) * 2..][..2].copy_from_slice(&scale.to_le_bytes());
+}
+
+/// Where a product's results go: row n, output o to `y[n · stride + o]`.
+#[derive(Clone, Copy)]
+pub(crate) struct Target {
+    pub y: *mut f32,
+    pub stride: usize,
+    /// Of the first output on, or null.
+    pub bias: *const f32,
+    pub rows: usize,
+}
+
+#[derive(Clone, Copy)]
+struct Job {
+    weights: *const u8,
+    scales: *const u8,
+    blocks: usize,
+    outs: usize,
+    x: Rows,
+    to: Target,
+}
+
+/// How a format's weights become quads.
+trait Packing {
+    const FORMAT: Format;
+    fn offset<S: Sums>() -> i32;
+    /// The quads of even and of odd places, by quarter of a block.
+    unsafe fn quads<S: Sums>(block: *const u8, quarter: usize) -> (S::Quads, S::Quads);
+    unsafe fn dot<S: Sums>(sums: S, weights: S::Quads, x: *const i8) -> S;
+    unsafe fn scale<S: Sums>(from: *const u8) -> S::Lanes;
+}
+
+struct Fp4;
+
+impl Packing for Fp4 {
+    const FORMAT: Format = Format::Fp4;
+    #[inline(always)]
+    fn offset<S: Sums>() -> i32 {
+        S::FP4_OFFSET
+    }
+    #[inline(always)]
+    unsafe fn quads<S: Sums>(block: *const u8, quarter: usize) -> (S::Quads, S::Quads) {
+        // SAFETY: within a block of 256 bytes.
+        unsafe { S::fp4(block.add(quarter * 64)) }
+    }
+    #[inline(always)]
+    unsafe fn dot<S: Sums>(sums: S, weights: S::Quads, x: *const i8) -> S {
+        // SAFETY: passed on.
+        unsafe { sums.dot_fp4(weights, x) }
+    }
+    #[inline(always)]
+    unsafe fn scale<S: Sums>(from: *const u8) -> S::Lanes {
+        // SAFETY: passed on.
+        unsafe { S::exponents(from) }
+    }
+}
+
+struct Q8;
+
+impl Packing for Q8 {
+    const FORMAT: Format = Format::Q8;
+    #[inline(always)]
+    fn offset<S: Sums>() -> i32 {
+        S::BYTES_OFFSET
+    }
+    #[inline(always)]
+    unsafe fn quads<S: Sums>(block: *const u8, quarter: usize) -> (S::Quads, S::Quads) {
+        // SAFETY: within a block of 512 bytes.
+        unsafe {
+            let even = block.add(quarter * 128);
+            (S::bytes(even), S::bytes(even.add(64)))
+        }
+    }
+    #[inline(always)]
+    unsafe fn dot<S: Sums>(sums: S, weights: S::Quads, x: *const i8) -> S {
+        // SAFETY: passed on.
+        unsafe { sums.dot_bytes(weights, x) }
+    }
+    #[inline(always)]
+    unsafe fn scale<S: Sums>(from: *const u8) -> S::Lanes {
+        // SAFETY: passed on.
+        unsafe { S::halves(from) }
+    }
+}
+
+/// Panel by panel, as many rows at a time as the registers hold.
+#[inline(always)]
+unsafe fn product<S: Sums, P: Packing>(job: Job) {
+    let mut out = 0;
+    // SAFETY: tiles stay within the job's rows and outputs.
+    unsafe {
+        while out < job.outs {
+            let mut row = 0;
+            while row < job.to.rows {
+                row += match S::ROWS.min(job.to.rows - row) {
+                    8 => tile::<S, P, 8>(&job, row, out),
+                    7 => tile::<S, P, 7>(&job, row, out),
+                    6 => tile::<S, P, 6>(&job, row, out),
+                    5 => tile::<S, P, 5>(&job, row, out),
+                    4 => tile::<S, P, 4>(&job, row, out),
+                    3 => tile::<S, P, 3>(&job, row, out),
+                    2 => tile::<S, P, 2>(&job, row, out),
+                    _ => tile::<S, P, 1>(&job, row, out),
+                };
+            }
+            out += WIDTH;
+        }
+    }
+}
+
+/// R rows by sixteen outputs; says how many rows.
+#[inline(always)]
+unsafe fn tile<S: Sums, P: Packing, const R: usize>(job: &Job, row: usize, out: usize) -> usize {
+    let (weight_bytes, scale_bytes) = P::FORMAT.sizes();
+    let blocks = job.blocks;
+    // SAFETY: the caller keeps row + R and out within the job.
+    unsafe {
+        let panel = out / WIDTH * blocks;
+        let weights = job.weights.add(panel * weight_bytes);
+        let scales = job.scales.add(panel * scale_bytes);
+        let x = job.x.values.add(row * blocks * BLOCK);
+        let mut totals = [S::Lanes::splat(0.0); R];
+        for block in 0..blocks {
+            let weights = weights.add(block * weight_bytes);
+            let mut sums = [S::splat(0); R];
+            for (r, sums) in sums.iter_mut().enumerate() {
+                let sum = *job.x.sums.add((row + r) * blocks + block);
+                *sums = S::splat(-P::offset::<S>() * sum);
+            }
+            for quarter in 0..4 {
+                prefetch(weights.wrapping_add(AHEAD_BYTES + quarter * weight_bytes / 4));
+                let (even, odd) = P::quads::<S>(weights, quarter);
+                for (r, sums) in sums.iter_mut().enumerate() {
+                    let x = x.add((r * blocks + block) * BLOCK + quarter * 4);
+                    *sums = P::dot(*sums, even, x);
+                    *sums = P::dot(*sums, odd, x.add(BLOCK / 2));
+                }
+            }
+            let scale = P::scale::<S>(scales.add(block * scale_bytes));
+            for (r, (total, sums)) in totals.iter_mut().zip(sums).enumerate() {
+                let x_scale = *job.x.scales.add((row + r) * blocks + block);
+                let scale = scale.mul(S::Lanes::splat(x_scale));
+                *total = sums.to_lanes().mul_add(scale, *total);
+            }
+        }
+        for (r, total) in totals.into_iter().enumerate() {
+            put(job, row + r, out, total);
+        }
+    }
+    R
+}
+
+/// Adds the bias and stores as many of the sixteen outputs as there are.
+#[inline(always)]
+unsafe fn put<L: Lanes>(job: &Job, row: usize, out: usize, total: L) {
+    let room = WIDTH.min(job.outs - out);
+    // SAFETY: `room` outputs are there, of results and of the bias.
+    unsafe {
+        let mut bias = [0.0; WIDTH];
+        if !job.to.bias.is_null() {
+            std::ptr::copy_nonoverlapping(job.to.bias.add(out), bias.as_mut_ptr(), room);
+        }
+        let total = total.add(L::load(bias.as_ptr()));
+        let to = job.to.y.add(row * job.to.stride + out);
+        if room == WIDTH {
+            total.store(to);
+        } else {
+            let mut last = [0.0; WIDTH];
+            total.store(last.as_mut_ptr());
+            std::ptr::copy_nonoverlapping(last.as_ptr(), to, room);
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn fp4_kernel<S: Sums>(job: Job) {
+    // SAFETY: passed on.
+    unsafe { product::<S, Fp4>(job) }
+}
+
+#[inline(always)]
+unsafe fn q8_kernel<S: Sums>(job: Job) {
+    // SAFETY: passed on.
+    unsafe { product::<S, Q8>(job) }
+}
+
+by_dot! { fn fp4_product = fp4_kernel(job: Job) }
+by_dot! { fn q8_product = q8_kernel(job: Job) }
+
+/// Multiplications worth a task of their own.
+const GRAIN: usize = 1 << 19;
+
+/// Panels that make a task, at `rows` rows each.
+pub(crate) fn task_panels(rows: usize, blocks: usize) -> usize {
+    (GRAIN / (rows * blocks * BLOCK * WIDTH).max(1)).max(1)
+}
+
+/// x: [N, K] → [N, O]
+pub(crate) fn multiply(
+    isa: Isa,
+    weights: &Panels,
+    bias: Option<&[f32]>,
+    outs: usize,
+    x: &Quantised,
+) -> Vec<f32> {
+    assert_eq!(
+        (weights.blocks(), weights.panels()),
+        (x.blocks(), outs.div_ceil(WIDTH))
+    );
+    assert!(bias.is_none_or(|bias| bias.len() == outs));
+    let rows = x.len();
+    let mut y = vec![0.0; rows * outs];
+    let to = Shared(y.as_mut_ptr());
+    let panels = task_panels(rows, x.blocks());
+    let run = |task: usize| {
+        let first = task * panels * WIDTH;
+        let target = Target {
+            y: to.at(first),
+            stride: outs,
+            bias: bias.map_or(std::ptr::null(), |bias| bias[first..].as_ptr()),
+            rows,
+        };
+        let outs = (outs - first).min(panels * WIDTH);
+        // SAFETY: sizes are asserted above; tasks write disjoint outputs.
+        unsafe { weights.multiply(isa, task * panels, outs, x.from(0), target) };
+    };
+    match weights.panels().div_ceil(panels) {
+        1 => run(0),
+        tasks => (0..tasks).into_par_iter().for_each(run),
+    }
+    y
+}
+
+#[cfg(test)]
+#[path = "panel/tests.rs"]
+mod tests;

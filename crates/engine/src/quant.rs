@@ -1,0 +1,234 @@
+//! Activations in 8 bits: rows of K values in blocks of 32, each block with a scale of its
+//! own. What `fast` multiplies in place of f32.
+//!
+//! A block holds its even places first, then its odd ones, as `linear::interleave` has them
+//! and as the nibbles of a packed weight come. A value that is not finite makes its block's
+//! scale NaN, so that it is seen in the logits as it would be in f32.
+
+use rayon::prelude::*;
+
+use crate::linear::{BLOCK, interleave};
+use crate::simd::{Isa, Lanes, multiversion};
+
+/// The largest size of a quantised value.
+pub(crate) const MOST: f32 = 127.0;
+
+/// Values worth a task of their own.
+const GRAIN: usize = 1 << 15;
+
+/// N rows of activations.
+#[derive(Default)]
+pub(crate) struct Quantised {
+    /// [N, blocks × 32]
+    values: Vec<i8>,
+    /// [N, blocks]
+    scales: Vec<f32>,
+    /// The sum of each block's values: what weights with an offset count too much.
+    sums: Vec<i32>,
+    blocks: usize,
+}
+
+impl Quantised {
+    fn with(rows: usize, blocks: usize) -> Quantised {
+        Quantised {
+            values: vec![0; rows * blocks * BLOCK],
+            scales: vec![0.0; rows * blocks],
+            sums: vec![0; rows * blocks],
+            blocks,
+        }
+    }
+
+    /// x: [N, K] in its own order.
+    pub(crate) fn rows(isa: Isa, x: &[f32], k: usize) -> Quantised {
+        Quantised::made(isa, x, k, interleave)
+    }
+
+    /// x: [N, K] interleaved, K in whole blocks.
+    pub(crate) fn interleaved(isa: Isa, x: &[f32], k: usize) -> Quantised {
+        Quantised::made(isa, x, k, |from, to| to.copy_from_slice(from))
+    }
+
+    fn made(isa: Isa, x: &[f32], k: usize, order: impl Fn(&[f32], &mut [f32]) + Sync) -> Quantised {
+        let blocks = k.div_ceil(BLOCK);
+        let mut to = Quantised::with(x.len() / k, blocks);
+        x.par_chunks_exact(k)
+            .zip(to.values.par_chunks_exact_mut(blocks * BLOCK))
+            .zip(to.scales.par_chunks_exact_mut(blocks))
+            .zip(to.sums.par_chunks_exact_mut(blocks))
+            .with_min_len(GRAIN / k + 1)
+            .for_each_init(
+                || vec![0.0; blocks * BLOCK],
+                |row, (((x, values), scales), sums)| {
+                    order(x, row);
+                    let to = Places {
+                        values: values.as_mut_ptr(),
+                        scales: scales.as_mut_ptr(),
+                        sums: sums.as_mut_ptr(),
+                    };
+                    // SAFETY: a row of whole blocks, and room for as many.
+                    unsafe { quantise(isa, row.as_ptr(), blocks, to) };
+                },
+            );
+        to
+    }
+
+    /// The rows of `from` in the order that `which` names, as often as it does.
+    pub(crate) fn gathered(
+        from: &Quantised,
+        which: impl ExactSizeIterator<Item = usize>,
+    ) -> Quantised {
+        let blocks = from.blocks;
+        let mut to = Quantised {
+            values: Vec::with_capacity(which.len() * blocks * BLOCK),
+            scales: Vec::with_capacity(which.len() * blocks),
+            sums: Vec::with_capacity(which.len() * blocks),
+            blocks,
+        };
+        for row in which {
+            to.values
+                .extend_from_slice(&from.values[row * blocks * BLOCK..][..blocks * BLOCK]);
+            to.scales
+                .extend_from_slice(&from.scales[row * blocks..][..blocks]);
+            to.sums
+                .extend_from_slice(&from.sums[row * blocks..][..blocks]);
+        }
+        to
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.scales.len() / self.blocks.max(1)
+    }
+
+    pub(crate) fn blocks(&self) -> usize {
+        self.blocks
+    }
+
+    /// The rows from `row` on.
+    pub(crate) fn from(&self, row: usize) -> Rows {
+        Rows {
+            values: self.values[row * self.blocks * BLOCK..].as_ptr(),
+            scales: self.scales[row * self.blocks..].as_ptr(),
+            sums: self.sums[row * self.blocks..].as_ptr(),
+        }
+    }
+}
+
+/// Where quantised rows lie.
+#[derive(Clone, Copy)]
+pub(crate) struct Rows {
+    pub values: *const i8,
+    pub scales: *const f32,
+    pub sums: *const i32,
+}
+
+#[derive(Clone, Copy)]
+struct Places {
+    values: *mut i8,
+    scales: *mut f32,
+    sums: *mut i32,
+}
+
+/// Each block to the nearest of 255 steps between its extremes, ties to the even one. Plain
+/// Rust that compilers widen: rounding and products are exact by IEEE, whatever the width.
+#[inline(always)]
+unsafe fn quantise_kernel<L: Lanes>(from: *const f32, blocks: usize, to: Places) {
+    let _ = L::WIDE;
+    for block in 0..blocks {
+        // SAFETY: `blocks` whole blocks in and out, by the caller's word.
+        unsafe {
+            let x = from
+                .add(block * BLOCK)
+                .cast::<[f32; BLOCK]>()
+                .read_unaligned();
+            let q = quantise_block(&x);
+            to.values
+                .add(block * BLOCK)
+                .cast::<[i8; BLOCK]>()
+                .write_unaligned(q.0);
+            *to.scales.add(block) = q.1;
+            let mut sum = 0;
+            for q in q.0 {
+                sum += i32::from(q);
+            }
+            *to.sums.add(block) = sum;
+        }
+    }
+}
+
+#[inline(always)]
+fn quantise_block(x: &[f32; BLOCK]) -> ([i8; BLOCK], f32) {
+    // Sizes as integers are in the order of the numbers, what is not finite above all.
+    let mut sizes = x.map(|x| x.to_bits() & 0x7fff_ffff);
+    let mut half = BLOCK / 2;
+    while half > 0 {
+        for i in 0..half {
+            sizes[i] = sizes[i].max(sizes[i + half]);
+        }
+        half /= 2;
+    }
+    let most = f32::from_bits(sizes[0]);
+    let scale = most / MOST;
+    // Below the normal numbers a reciprocal may be infinite.
+    if !most.is_finite() || scale < f32::MIN_POSITIVE {
+        let scale = if most.is_finite() { 0.0 } else { f32::NAN };
+        return ([0; BLOCK], scale);
+    }
+    let steps = MOST / most;
+    // Adding 1.5 × 2^23 rounds to an integer, which the lowest byte then holds.
+    let q = x.map(|x| (x * steps + 12_582_912.0).to_bits() as u8 as i8);
+    (q, scale)
+}
+
+multiversion! { fn quantise = quantise_kernel(from: *const f32, blocks: usize, to: Places) }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Noise;
+
+    #[test]
+    fn values_come_back_within_half_a_step_on_every_instruction_set() {
+        let (n, k) = (3, 100);
+        let x = Noise::new(21).values(n * k);
+        let first = Quantised::rows(Isa::Portable, &x, k);
+        assert_eq!((first.len(), first.blocks()), (n, 4));
+        for (row, x) in x.chunks_exact(k).enumerate() {
+            let mut wide = vec![0.0; 128];
+            interleave(x, &mut wide);
+            for (i, x) in wide.iter().enumerate() {
+                let scale = first.scales[row * 4 + i / BLOCK];
+                let back = f32::from(first.values[row * 128 + i]) * scale;
+                assert!((back - x).abs() <= 0.501 * scale, "{back} {x}");
+            }
+        }
+        for block in 0..n * 4 {
+            let values = &first.values[block * BLOCK..][..BLOCK];
+            let sum: i32 = values.iter().map(|&v| i32::from(v)).sum();
+            assert_eq!(first.sums[block], sum);
+            assert!(values.iter().any(|v| v.abs() == 127));
+        }
+        for isa in Isa::available() {
+            let other = Quantised::rows(isa, &x, k);
+            assert_eq!(other.values, first.values);
+            assert_eq!(other.scales, first.scales);
+        }
+        let picked = Quantised::gathered(&first, [2, 0, 2].into_iter());
+        assert_eq!(picked.len(), 3);
+        assert_eq!(picked.values[..128], first.values[256..]);
+        assert_eq!(picked.values[128..256], first.values[..128]);
+    }
+
+    #[test]
+    fn what_is_no_number_is_not_lost() {
+        for odd in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -f32::NAN] {
+            let mut x = vec![1.0; 64];
+            x[40] = odd;
+            let q = Quantised::rows(Isa::best(), &x, 64);
+            assert!(!q.scales[0].is_nan() && q.scales[1].is_nan());
+        }
+        let tiny = Quantised::rows(Isa::best(), &[1e-40; 32], 32);
+        assert_eq!((tiny.scales[0], tiny.sums[0]), (0.0, 0));
+        let extremes = Quantised::rows(Isa::best(), &[f32::MAX, -f32::MAX], 2);
+        assert_eq!((extremes.values[0], extremes.values[16]), (127, -127));
+    }
+}
