@@ -16,7 +16,7 @@
 
 mod described;
 
-use self::described::{configured_context, name_in_cache};
+use self::described::{configured_context, is_checkpoint, name_in_cache};
 use crate::fetch::{UNFINISHED, Unfinished, models_folder};
 use crate::judge::{Judge, of_engine};
 use crate::servers::{self, Servers};
@@ -492,12 +492,6 @@ fn weights(path: &Path) -> impl Iterator<Item = PathBuf> {
         .map(|entry| entry.path())
         .filter(|path| path.extension().is_some_and(|e| e == "safetensors"))
         .chain(gguf)
-}
-
-fn is_checkpoint(path: &Path) -> bool {
-    let complete = !path.join(UNFINISHED).exists();
-    let described = path.join("config.json").is_file() || engine::gguf_file(path).is_some();
-    complete && described && weights(path).next().is_some()
 }
 
 fn view(found: &Found, state: Option<&State>) -> ModelView {

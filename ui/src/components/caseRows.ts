@@ -204,7 +204,7 @@ class RowElement {
       text(this.#wrong, m.wrong);
       return;
     }
-    const faint = row.expected === null || row.verdict === null ? ' faint' : '';
+    const faint = [row.expected, row.verdict].includes(null) ? ' faint' : '';
     cls(this.#expected, `expected${faint}`);
     const label = row.expected_label;
     const name = row.expected === 'violates' ? m.verdictViolates : m.verdictSafe;

@@ -4,6 +4,7 @@
 
 use super::*;
 use crate::testing::Noise;
+use std::path::Path;
 
 const BOTH: [Numerics; 2] = [Numerics::Exact, Numerics::Fast];
 

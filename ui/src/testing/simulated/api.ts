@@ -63,7 +63,7 @@ import {
 import * as insight from './insight';
 import { compare, coverage, exportCsv, exportSvg, search, statistics } from './screens';
 import type { SamplePolicy } from './samples';
-import { beginRun, fail, simulation, type Going, type Run } from './simulation';
+import { beginRun, fail, simulation, type Going, type Run, withCase } from './simulation';
 
 export { cancelModelTask, fetchModel, modelInfo, models, speedTest, verifyModel };
 export { simulation };
@@ -237,10 +237,7 @@ export async function editSuite(
   if (suiteHash(policy) !== baseHash) return later({ saved: false, suite: suiteOf(policy) });
   const id = edit.kind === 'add' ? null : edit.id;
   const drop = (run: Run) => id !== null && run.rows.delete(id);
-  if (edit.kind === 'add') {
-    const at = policy.cases.findIndex((item) => item.id === edit.before);
-    policy.cases = policy.cases.toSpliced(at < 0 ? policy.cases.length : at, 0, edit.case);
-  }
+  if (edit.kind === 'add') policy.cases = withCase(policy.cases, edit.case, edit.before);
   if (edit.kind === 'remove') policy.cases = policy.cases.filter((item) => item.id !== id);
   if (edit.kind === 'replace')
     policy.cases = policy.cases.map((item: Case) => (item.id === id ? edit.case : item));

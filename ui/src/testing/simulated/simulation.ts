@@ -1,6 +1,7 @@
 // What the simulated back end holds: files, runs, and the means to cause trouble.
 
 import type {
+  Case,
   CaseRow,
   Evidence,
   ExportRequest,
@@ -179,3 +180,9 @@ function seedHistory() {
 }
 
 seedHistory();
+
+/** The cases with one more, before the case `before` or at the end. */
+export function withCase(cases: Case[], item: Case, before?: string): Case[] {
+  const at = cases.findIndex((other) => other.id === before);
+  return cases.toSpliced(at < 0 ? cases.length : at, 0, item);
+}
