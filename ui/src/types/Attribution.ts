@@ -5,6 +5,6 @@ import type { ProbeCounts } from "./ProbeCounts";
 import type { RunId } from "./RunId";
 
 /**
- * Which hunks of an edit caused which flips.
+ * Which hunks of an edit caused which flips, of those that were asked about.
  */
 export type Attribution = { a: RunId, b: RunId, hunks: Array<AttributedHunk>, flips: Array<FlipCause>, effort: ProbeCounts, };
