@@ -355,7 +355,7 @@ class Stream(unittest.TestCase):
         self.assertTrue(0.2 < sum(json.loads(r["final"])["conflicts"] != [] for r in rows) / len(rows) < 0.6)
 
 
-CORE_STREAM = "900f6954fc8d3018a85140e9084bdeb20f547c78ef639ab355dbda802f72a09d"
+CORE_STREAM = "c6aa109c532bc51a3a277b7b506dbb943cbaf057d56f5a8a9f2bd8ca0595f98e"
 
 if __name__ == "__main__":
     unittest.main()

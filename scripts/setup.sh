@@ -17,7 +17,7 @@ npm_installed=10.9.9
 packages_build=(build-essential pkg-config curl ca-certificates libssl-dev libwebkit2gtk-4.1-dev)
 # CJK and emoji fonts: one of the sample policies is Chinese.
 packages_window=(fonts-dejavu-core fonts-noto-cjk fonts-noto-color-emoji)
-packages_test=(xvfb xauth webkit2gtk-driver)
+packages_test=(xvfb xauth webkit2gtk-driver python3)
 
 say() { printf '\033[1;33m▸\033[0m %s\n' "$*" >&2; }
 fail() {

@@ -11,7 +11,8 @@ Usage: ./scripts/test.sh [STEP...]
 
 Installs what is missing and runs the named steps, or all of them, in this order:
   ui      types, lint, unit tests and build of the window's pages
-  rust    cargo fmt, clippy and tests of all crates; stale generated types
+  rust    cargo fmt, clippy and tests of all crates; stale generated types; the tests
+          of Pebble's generator
   window  the end-to-end test in the real window, under a virtual display
 HELP
   exit 0
@@ -56,6 +57,8 @@ if wanted rust; then
   trap 'rm -rf "$types"' EXIT
   # Every type that crosses IPC writes itself while the tests run.
   rust_tests() { TS_RS_EXPORT_DIR="$types" cargo test --locked --workspace --all-targets --quiet; }
+  # Pebble's generator: the standard library alone.
+  generator() { python3 -W error -m unittest discover -q -s pebble; }
   types_fresh() {
     diff -r ui/src/types "$types" || {
       echo "ui/src/types is stale: run ./scripts/types.sh and commit the result" >&2
@@ -66,10 +69,12 @@ if wanted rust; then
   check "rust lints" cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
   check "rust tests" rust_tests
   check "generated types" types_fresh
+  check "pebble's generator" generator
 fi
 
 if wanted window; then
-  window_build() { cargo build --locked --workspace --bins --quiet; }
+  # As the Rust tests were built: the programs alone resolve other features and build most of it again.
+  window_build() { cargo build --locked --workspace --all-targets --quiet; }
   window_test() {
     (cd tests/e2e && TOUCHSTONE_BINARY="$(target_folder)/debug/touchstone-desktop" \
       under_display node --test --test-concurrency=1 workbench.test.mjs screens.test.mjs release.test.mjs)
