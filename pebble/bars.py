@@ -15,7 +15,6 @@ import edits
 import generate as G
 import wide
 from policy import make_policy
-from review import verdict
 from sections import SECTIONS
 from speech import SPEECH
 
@@ -44,17 +43,8 @@ def core_counterfactual(seed=4713, pairs=40):
     """As wide.counterfactual, in the core world."""
     rng, rows = wide.apart(seed), []
     for kind, of in (("toggle", ["remove", "flip"]), ("exception", ["condition"]), ("precedence", ["precedence"])):
-        i = changed = 0
-        while i < pairs:
-            p, q, cases = G.twins(rng, held=True, kinds=of)
-            want = changed < 0.6 * (i + 1)
-            found = [c for c in cases if (verdict(p, c) != verdict(q, c)) == want]
-            if not found:
-                continue
-            c = rng.choice(found)
-            changed += want
+        for i, p, q, c in G.differing(rng, pairs, lambda i: G.twins(rng, held=True, kinds=of)):
             rows += [G.row(f"{kind}-{i:03d}-{s}", x, c, kind=kind, pair=f"{kind}-{i}", side=s) for s, x in (("a", p), ("b", q))]
-            i += 1
     return rows
 
 

@@ -143,20 +143,25 @@ def labels(seed=31337, policies=25, n=4):
     return rows
 
 
-def counterfactual(seed=4711, pairs=200):
-    """Pairs (before, after); the verdict changes in about 60 % of them."""
-    rng, rows, changed = random.Random(seed), [], 0
-    i = 0
+def differing(rng, pairs, draw):
+    """`pairs` of a policy, its edit and a case, numbered; the verdict changes in about 60 % of
+    them. `draw` gives two policies and cases for a number."""
+    i = changed = 0
     while i < pairs:
-        p, q, cases = twins(rng, held=True)
+        p, q, cases = draw(i)
         want = changed < 0.6 * (i + 1)
         found = [c for c in cases if (verdict(p, c) != verdict(q, c)) == want]
-        if not found:
-            continue
-        c = rng.choice(found)
-        changed += want
+        if found:
+            changed += want
+            yield i, p, q, rng.choice(found)
+            i += 1
+
+
+def counterfactual(seed=4711, pairs=200):
+    """Pairs (before, after)."""
+    rng, rows = random.Random(seed), []
+    for i, p, q, c in differing(rng, pairs, lambda i: twins(rng, held=True)):
         rows += [row(f"pair-{i:03d}-{s}", x, c, pair=i, side=s) for s, x in (("a", p), ("b", q))]
-        i += 1
     return rows
 
 

@@ -4,16 +4,18 @@
 //! For whoever trains it: `TOUCHSTONE_PEBBLE` names another folder of weights, and
 //! `PEBBLE_REPLIES` a file to which every reply is added as a line of JSON.
 
+mod generated;
+
 use acceptance::root;
-use domain::case::{Case, CaseKind, Content};
-use domain::policy::{self, OutputContract, Policy};
-use domain::prompt;
+use domain::case::Case;
+use domain::policy::{OutputContract, Policy};
 use domain::verdict::{self, Expected, Verdict};
-use engine::{Alternatives, Cancel, Effort, Engine, Event, Prefix, Request, Sampling};
+use engine::Engine;
+use generated::{batches, replies, rows, samples};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::LazyLock;
 
 /// The bars of the first version.
@@ -22,8 +24,6 @@ const HELD_OUT_MIN: f64 = 0.85;
 const PAIRS_MIN: f64 = 0.80;
 /// What the shipped weights reach, less a little: guards against getting worse.
 const LABELS_MIN: f64 = 0.65;
-/// As the studio runs it.
-const TOKENS_MAX: u32 = 1024;
 
 static PEBBLE: LazyLock<Engine> = LazyLock::new(|| {
     let folder = std::env::var_os("TOUCHSTONE_PEBBLE");
@@ -31,98 +31,16 @@ static PEBBLE: LazyLock<Engine> = LazyLock::new(|| {
     Engine::load(&folder).expect("Pebble loads by the engine's own code")
 });
 
-/// One generated case: a policy of its own, a content, and the verdict it should get.
-#[derive(serde::Deserialize)]
-struct Row {
-    id: String,
-    policy: String,
-    contract: String,
-    labels: serde_json::Map<String, serde_json::Value>,
-    effort: String,
-    content: String,
-    expected: Expected,
-    #[serde(default)]
-    pair: u32,
-}
-
-impl Row {
-    /// The row as a policy file and a case.
-    fn read(&self) -> (Policy, Case) {
-        let labels: String = self
-            .labels
-            .iter()
-            .map(|(label, verdict)| format!("  {}: {verdict}\n", serde_json::json!(label)))
-            .collect();
-        let labels = if labels.is_empty() {
-            labels
-        } else {
-            format!("labels:\n{labels}")
-        };
-        let file = format!(
-            "---\nid: generated\noutput: {}\n{labels}effort: {}\n---\n{}",
-            self.contract, self.effort, self.policy
-        );
-        let policy = policy::parse(file.as_bytes());
-        let policy = policy.unwrap_or_else(|error| panic!("{}: {error}\n{file}", self.id));
-        let case = Case {
-            id: self.id.clone(),
-            content: Content::Text(self.content.clone()),
-            kind: CaseKind::UserInput,
-            expected: Some(self.expected),
-            label: None,
-            rules: Vec::new(),
-            tags: Vec::new(),
-            language: None,
-            note: None,
-            owner: None,
-            annotations: Default::default(),
-        };
-        (policy, case)
-    }
-}
-
-fn rows(file: &str) -> Vec<Row> {
-    let path = root().join("fixtures/pebble-eval").join(file);
-    let text = fs::read_to_string(&path).expect("the generated cases are in the repository");
-    let read = |line: &str| serde_json::from_str(line).expect("a row of the generator's format");
-    text.lines().map(read).collect()
-}
-
-fn effort(policy: &Policy) -> Effort {
-    match policy.effort {
-        policy::Effort::Low => Effort::Low,
-        policy::Effort::Medium => Effort::Medium,
-        policy::Effort::High => Effort::High,
-    }
-}
-
 /// Judges cases under one policy, greedily, and says which verdicts are as expected.
 fn right(policy: &Policy, cases: &[Case]) -> Vec<bool> {
-    let prefix = Prefix {
-        effort: effort(policy),
-        developer: prompt::developer(policy),
-    };
-    let request = |case: &Case| Request {
-        user: prompt::user(case),
-        sampling: Sampling::Greedy,
-        tokens_max: TOKENS_MAX,
-        alternatives: Alternatives::default(),
-        draft: None,
-    };
-    let requests: Vec<Request> = cases.iter().map(request).collect();
-    let mut found = vec![false; cases.len()];
-    let mut on_event = |event| {
-        if let Event::Finished { index, reply } = event {
-            let answer = reply.answer.unwrap_or_default();
-            found[index] = agrees(&policy.output, &answer, cases[index].expected);
-            keep(&cases[index].id, found[index], &reply.analysis, &answer);
-        }
-    };
-    let cancel = Cancel::default();
-    PEBBLE
-        .generate(&prefix, &requests, &cancel, &mut on_event)
-        .expect("the prefix fits Pebble's context");
-    found
+    let replies = replies(&PEBBLE, policy, cases);
+    let judged = replies.into_iter().zip(cases).map(|(reply, case)| {
+        let answer = reply.answer.unwrap_or_default();
+        let right = agrees(&policy.output, &answer, case.expected);
+        keep(&case.id, right, &reply.analysis, &answer);
+        right
+    });
+    judged.collect()
 }
 
 /// Adds a reply to the file that `PEBBLE_REPLIES` names, if it does.
@@ -149,32 +67,12 @@ fn share(found: &[bool]) -> f64 {
     found.iter().filter(|right| **right).count() as f64 / found.len() as f64
 }
 
-fn suite(policy: &Path) -> (String, f64) {
-    let name = policy
-        .file_stem()
-        .expect("a policy has a name")
-        .to_string_lossy()
-        .into_owned();
-    let bytes = fs::read(policy).expect("the policy is readable");
-    let suite = root().join("fixtures").join(format!("{name}.jsonl"));
-    let (cases, problems) =
-        domain::case::parse_suite(&fs::read(suite).expect("each policy has a suite"));
-    assert!(problems.is_empty(), "{name}: {problems:?}");
-    assert!(cases.len() >= 40, "{name} has {} cases", cases.len());
-    let policy = policy::parse(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
-    (name, share(&right(&policy, &cases)))
-}
-
 #[test]
 fn pebble_is_right_on_the_sample_suites() {
-    let folder = fs::read_dir(root().join("policies")).expect("policies/ is readable");
-    let files: Vec<_> = folder.flatten().map(|entry| entry.path()).collect();
-    let suites: Vec<(String, f64)> = files
-        .iter()
-        .filter(|file| file.extension().is_some_and(|ending| ending == "md"))
-        .map(|file| suite(file))
+    let suites: Vec<(String, f64)> = samples()
+        .into_iter()
+        .map(|batch| (batch.name, share(&right(&batch.policy, &batch.cases))))
         .collect();
-    assert!(suites.len() >= 4, "{suites:?}");
     println!("sample suites: {suites:?}");
     let low = suites.iter().filter(|(_, accuracy)| *accuracy < SUITE_MIN);
     assert_eq!(low.count(), 0, "{suites:?}");
@@ -182,20 +80,9 @@ fn pebble_is_right_on_the_sample_suites() {
 
 /// Which verdicts of a file of generated cases are as expected.
 fn judged(file: &str) -> Vec<bool> {
-    // Cases of one policy share its prefix, as in a run.
-    let mut by_policy: BTreeMap<String, (Policy, Vec<Case>)> = BTreeMap::new();
-    for row in rows(file) {
-        let (policy, case) = row.read();
-        let key = format!("{} {:?}", policy.revision.0, policy.effort);
-        by_policy
-            .entry(key)
-            .or_insert_with(|| (policy, Vec::new()))
-            .1
-            .push(case);
-    }
-    by_policy
-        .values()
-        .flat_map(|(policy, cases)| right(policy, cases))
+    batches(file)
+        .iter()
+        .flat_map(|batch| right(&batch.policy, &batch.cases))
         .collect()
 }
 

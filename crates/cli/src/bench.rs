@@ -28,12 +28,9 @@ async fn prefill(args: PrefillArgs) -> Result<(), Failure> {
             ("", shown(figures.prefill_tokens_per_s, "tokens/s")),
             (
                 "products",
-                of_bound(
-                    figures.ops_per_s,
-                    figures.peak_ops_per_s,
-                    figures.peak_share,
-                    "op/s",
-                ),
+                figures.arithmetic.map_or_else(not_counted, |a| {
+                    of_bound(a.ops_per_s, a.peak_ops_per_s, a.peak_share, "op/s")
+                }),
             ),
         ]
     })
@@ -54,12 +51,14 @@ async fn decode(args: DecodeArgs) -> Result<(), Failure> {
             ("decode", shown(figures.decode_tokens_per_s, "tokens/s")),
             (
                 "reading",
-                of_bound(
-                    figures.read_bytes_per_s,
-                    figures.stream_bytes_per_s,
-                    figures.stream_share,
-                    "B/s",
-                ),
+                figures.reading.map_or_else(not_counted, |r| {
+                    of_bound(
+                        r.read_bytes_per_s,
+                        r.stream_bytes_per_s,
+                        r.stream_share,
+                        "B/s",
+                    )
+                }),
             ),
         ]
     })
@@ -172,6 +171,10 @@ fn show<F: Serialize>(
         println!("  {name:<14} {value}");
     }
     Ok(())
+}
+
+fn not_counted() -> String {
+    "not counted on a GPU".to_owned()
 }
 
 /// A rate beside the one that the machine reaches with nothing else to do.

@@ -86,6 +86,11 @@ fn without_a_gpu_it_is_said_why_the_processor_computes() {
     for words in ["cannot be loaded onto a GPU", "NVIDIA driver", "device cpu"] {
         assert!(why.contains(words), "no {words:?} in: {why}");
     }
+    let dir_text = dir.to_str().unwrap();
+    let fast = ["--device", "cuda", "--numerics", "fast"];
+    let args = ["logits", "--model", dir_text, "--tokens", "1"];
+    let why = refusal(&without_gpus(&folder, &[&args[..], &fast].concat()));
+    assert!(why.contains("the processor's alone"), "{why}");
     let (auto, cpu) = (logits("auto"), logits("cpu"));
     assert_eq!(json(&auto), json(&cpu));
     let said = String::from_utf8_lossy(&auto.stderr).into_owned();

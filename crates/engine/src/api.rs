@@ -294,7 +294,7 @@ impl Engine {
     }
 
     /// What the model did since this was asked last, for measuring.
-    pub(crate) fn done(&self) -> Done {
+    pub(crate) fn done(&self) -> Option<Done> {
         self.loaded.done()
     }
 

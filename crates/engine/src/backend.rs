@@ -122,6 +122,9 @@ pub(crate) fn load(
         Ok(Backend::Cpu(Box::new(model)))
     };
     let gpu = || {
+        if placement.numerics == Numerics::Fast {
+            return Err("fast numerics are the processor's alone".to_owned());
+        }
         let model = gpu::load(config, weights, placement.pebble)?;
         Ok::<_, String>(Backend::Gpu(Box::new(model)))
     };
@@ -165,10 +168,10 @@ impl Backend {
     }
 
     /// What was done since this was asked last; nothing is counted on a GPU.
-    pub(crate) fn done(&self) -> Done {
+    pub(crate) fn done(&self) -> Option<Done> {
         match self {
-            Backend::Cpu(model) => model.work(),
-            Backend::Gpu(_) => Done::default(),
+            Backend::Cpu(model) => Some(model.work()),
+            Backend::Gpu(_) => None,
         }
     }
 

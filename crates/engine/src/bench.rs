@@ -67,7 +67,15 @@ pub struct Prefill {
     pub tokens: u32,
     pub prefill_ms: Spread,
     pub prefill_tokens_per_s: Spread,
-    /// Products and sums of weights and activations; attention is not counted.
+    /// Absent on a GPU, where nothing is counted.
+    #[serde(flatten)]
+    pub arithmetic: Option<Arithmetic>,
+}
+
+/// Products and sums of weights and activations beside what the machine can do.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Arithmetic {
+    /// Attention is not counted.
     pub ops_per_s: f64,
     /// What the kernels' instruction reaches alone, measured in the same sitting.
     pub peak_ops_per_s: f64,
@@ -85,14 +93,22 @@ pub struct Decode {
     pub step_ms: Spread,
     /// Of all replies together.
     pub decode_tokens_per_s: Spread,
-    /// Weights; keys and values are not counted.
+    /// From the call to the end of the last reply, prompts of the cases included.
+    pub replies_ms: Spread,
+    /// Absent on a GPU, where nothing is counted.
+    #[serde(flatten)]
+    pub reading: Option<Reading>,
+}
+
+/// Reading weights beside what the machine can do.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Reading {
+    /// Keys and values are not counted.
     pub step_read_bytes: u64,
     pub read_bytes_per_s: f64,
     /// What reading memory reaches alone, measured in the same sitting.
     pub stream_bytes_per_s: f64,
     pub stream_share: f64,
-    /// From the call to the end of the last reply, prompts of the cases included.
-    pub replies_ms: Spread,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -141,7 +157,7 @@ impl Bench {
         cancel: &Cancel,
     ) -> Result<Report<Prefill>, GenerateError> {
         let prefix = self.prefix(tokens, 0);
-        let (mut found, mut done) = (0, Done::default());
+        let (mut found, mut done) = (0, None);
         let mut times = Vec::new();
         // Once unmeasured: pages of the weights are read, threads are started.
         for round in 0..=repeats {
@@ -152,16 +168,20 @@ impl Bench {
                 times.push(run.prefix_ms);
             }
         }
-        let bounds = self.bounds()?;
         let prefill_ms = spread(&times);
-        let ops_per_s = 2.0 * done.products as f64 / (prefill_ms.median / 1e3);
+        let arithmetic = |(done, bounds): (Done, Bounds)| {
+            let ops_per_s = 2.0 * done.products as f64 / (prefill_ms.median / 1e3);
+            Arithmetic {
+                ops_per_s,
+                peak_ops_per_s: bounds.ops_per_s,
+                peak_share: ops_per_s / bounds.ops_per_s,
+            }
+        };
         let figures = Prefill {
             tokens: found,
             prefill_ms,
             prefill_tokens_per_s: rates(f64::from(found), &times),
-            ops_per_s,
-            peak_ops_per_s: bounds.ops_per_s,
-            peak_share: ops_per_s / bounds.ops_per_s,
+            arithmetic: self.bounded(done)?.map(arithmetic),
         };
         Ok(self.report("prefill", repeats, figures))
     }
@@ -189,12 +209,16 @@ impl Bench {
                 .collect()
         };
         let (short, long) = (requests(1), requests(reply_tokens + 1));
-        let (mut found, mut done) = (0, Done::default());
+        let (mut found, mut done) = (0, None);
         let (mut steps, mut totals, mut wholes) = (Vec::new(), Vec::new(), Vec::new());
         for round in 0..=repeats {
             let alone = self.run(&prefix, &short, cancel)?;
             let whole = self.run(&prefix, &long, cancel)?;
-            (found, done) = (whole.prefix_tokens, whole.done.without(alone.done));
+            found = whole.prefix_tokens;
+            done = whole
+                .done
+                .zip(alone.done)
+                .map(|(all, less)| all.without(less));
             if round > 0 {
                 // Noise can make nearly nothing less than nothing.
                 let decoding = (whole.last_ms - alone.last_ms).max(1e-3);
@@ -203,21 +227,25 @@ impl Bench {
                 wholes.push(whole.last_ms);
             }
         }
-        let bounds = self.bounds()?;
         let step_ms = spread(&steps);
-        let step_read_bytes = done.read_bytes / u64::from(reply_tokens);
-        let read_bytes_per_s = step_read_bytes as f64 / (step_ms.median / 1e3);
+        let reading = |(done, bounds): (Done, Bounds)| {
+            let step_read_bytes = done.read_bytes / u64::from(reply_tokens);
+            let read_bytes_per_s = step_read_bytes as f64 / (step_ms.median / 1e3);
+            Reading {
+                step_read_bytes,
+                read_bytes_per_s,
+                stream_bytes_per_s: bounds.read_bytes_per_s,
+                stream_share: read_bytes_per_s / bounds.read_bytes_per_s,
+            }
+        };
         let figures = Decode {
             batch,
             prefix_tokens: found,
             reply_tokens,
             step_ms,
             decode_tokens_per_s: rates(f64::from(batch * reply_tokens), &totals),
-            step_read_bytes,
-            read_bytes_per_s,
-            stream_bytes_per_s: bounds.read_bytes_per_s,
-            stream_share: read_bytes_per_s / bounds.read_bytes_per_s,
             replies_ms: spread(&wholes),
+            reading: self.bounded(done)?.map(reading),
         };
         Ok(self.report("decode", repeats, figures))
     }
@@ -302,10 +330,12 @@ impl Bench {
         }
     }
 
-    /// What this machine reaches, with the numerics of the model.
-    fn bounds(&self) -> Result<Bounds, GenerateError> {
+    /// What was done, if it was counted, with what this machine reaches by the model's numerics.
+    fn bounded(&self, done: Option<Done>) -> Result<Option<(Done, Bounds)>, GenerateError> {
+        let Some(done) = done else { return Ok(None) };
         let bounds = work::bounds(self.engine.info().numerics);
-        bounds.map_err(|error| GenerateError::Internal(error.0))
+        let bounds = bounds.map_err(|error| GenerateError::Internal(error.0))?;
+        Ok(Some((done, bounds)))
     }
 
     /// A policy that makes a shared prefix of about `tokens` tokens.
@@ -376,7 +406,7 @@ struct Run {
     prefix_ms: f64,
     first_ms: f64,
     last_ms: f64,
-    done: Done,
+    done: Option<Done>,
 }
 
 fn bare(developer: String) -> Prefix {

@@ -156,7 +156,7 @@ impl Loaded {
         self.ends = Ends::AtTheBound;
     }
 
-    pub(crate) fn done(&self) -> Done {
+    pub(crate) fn done(&self) -> Option<Done> {
         self.backend.done()
     }
 
