@@ -22,6 +22,7 @@ const GRAIN: usize = 1 << 18;
 /// Positions that a sliding layer keeps beyond its window, and gathers before it drops any:
 /// more than a draft that turns out wrong takes back.
 const SLACK: usize = 64;
+const _: () = assert!(crate::draft::LENGTH_MAX < SLACK);
 
 /// Positions of one sequence that a layer with this window holds at most, where steps are of
 /// `step` positions.

@@ -5,7 +5,7 @@
 /// Tokens put to the model at once, to begin with and at most. Each is a row of the step,
 /// so a wrong one costs about as much as a token of another reply.
 const LENGTH: usize = 8;
-const LENGTH_MAX: usize = 32;
+pub(crate) const LENGTH_MAX: usize = 32;
 
 /// A deviation is over where the last so many tokens stand in the draft as well.
 const MATCH: usize = 3;
