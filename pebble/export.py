@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, decoders
 
 from model import Config, Pebble, dequantise, mxfp4
 
@@ -96,6 +96,24 @@ def config(cfg, tok):
         "rope_scaling": {"beta_fast": 32.0, "beta_slow": 1.0, "factor": cfg.rope_factor, "original_max_position_embeddings": cfg.original_positions, "rope_type": "yarn", "truncate": False},
         "sliding_window": cfg.sliding_window, "swiglu_limit": cfg.swiglu_limit, "tie_word_embeddings": False, "use_cache": True, "vocab_size": cfg.vocab_size,
     }
+
+
+@torch.no_grad()
+def transplant(model, tok, old, old_tok):
+    """Gives a model the weights of one of the same shape whose vocabulary may be another: a piece
+    that the old one lacks begins as the mean of the pieces that it falls into there."""
+    state = old.state_dict()
+    table = state.pop("embed_tokens.weight")
+    model.load_state_dict({k: v for k, v in state.items() if k != "lm_head.weight"}, strict=False)
+    known, whole = old_tok.get_vocab(), decoders.ByteLevel()
+    old_tok.encode_special_tokens = True
+    for piece, i in tok.get_vocab().items():
+        text = whole.decode([piece])
+        if piece in known:
+            model.embed_tokens.weight[i] = table[known[piece]]
+        elif not piece.startswith("<|reserved") and "\ufffd" not in text:
+            mean = table[old_tok.encode(text, add_special_tokens=False).ids].mean(0)
+            model.embed_tokens.weight[i] = mean + 0.1 * table.std() * torch.randn(len(mean))
 
 
 def main():

@@ -68,12 +68,12 @@ class _FlashSink(torch.autograd.Function):
 
     The fused kernel knows no sink; scaling its output by p = 1 - p(sink) and
     correcting its log-sum gives the same result, and the kernel's own backward
-    is exact when it is fed the corrected output and log-sum.
+    is exact when it is fed the corrected output and log-sum. Without a mask it is causal.
     """
 
     @staticmethod
     def forward(ctx, q, k, v, mask, sink):
-        out, lse = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(q, k, v, attn_mask=mask)
+        out, lse = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(q, k, v, is_causal=mask is None, attn_mask=mask)
         full = torch.logaddexp(lse, sink[None, :, None])
         out = out * torch.exp(lse - full)[..., None]
         ctx.save_for_backward(q, k, v, mask, sink, out, full)
@@ -83,7 +83,7 @@ class _FlashSink(torch.autograd.Function):
     def backward(ctx, grad):
         q, k, v, mask, sink, out, full = ctx.saved_tensors
         dq, dk, dv = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward(
-            grad.contiguous(), q, k, v, out, full, 0.0, False, attn_mask=mask)
+            grad.contiguous(), q, k, v, out, full, 0.0, mask is None, attn_mask=mask)
         delta = (grad * out).sum(-1)
         dsink = -(torch.exp(sink[None, :, None] - full) * delta).sum((0, 2))
         return dq, dk, dv, None, dsink

@@ -18,8 +18,9 @@ import torch
 import torch.nn.functional as F
 from tokenizers import Tokenizer
 
+import fast
 import generate as G
-from export import load_published
+from export import load_published, transplant
 from drill import Drill
 from model import Config, Pebble
 from speech import SPEECH
@@ -32,8 +33,9 @@ QUANTISED_FROM = 0.5  # share of the run after which the experts are MXFP4 in th
 
 
 LINE, JUDGES, FINAL = -1, frozenset(), []  # the tokens of a line break, of "applies" and "no", and of what opens the answer, once the tokenizer is known
-FACTS_ONLY = 0.2  # share of packs with many cases whose replies stop behind the facts: three times as many texts for the same tokens
-LABELLED = 0.2  # share of the other packs with an easy policy whose labels were made for it
+CORE = 0.25  # of both worlds, the share of the core one
+FACTS_ONLY = 0.15  # share of packs with many cases whose replies stop behind the facts: three times as many texts for the same tokens
+LABELLED = 0.12  # share of the other packs with an easy policy whose labels were made for it
 HEAVY = 3.0  # weight of what a text shows, of whether a clause applies and of the answer: few of a reply's tokens, and all else is copying
 
 
@@ -94,36 +96,36 @@ def collate(items):
     cut = 2 * len(own) // 3
     halves = by_length[:cut], by_length[cut:]
     reply_of = [i for i, (_, _, r) in enumerate(c for _, cs in items for c in cs) for _ in r]
-    return {"tokens": torch.tensor(tokens), "positions": torch.tensor(positions), "prefix": pad(prefix),
+    return {"sizes": [[len(head), *(len(ids) for ids, _, _ in cases)] for head, cases in items],
+            "tokens": torch.tensor(tokens), "positions": torch.tensor(positions), "prefix": pad(prefix),
             "own": [(pad([own[i] for i in half]), torch.tensor([owner[i] for i in half])) for half in halves if half], "rows": torch.tensor(rows), "targets": torch.tensor(targets), "weights": torch.tensor(weights), "reply_of": torch.tensor(reply_of)}
 
 
 def to_device(batch, device):
-    return {k: [(o.to(device), w.to(device)) for o, w in v] if k == "own" else v.to(device) for k, v in batch.items()}
+    return {k: [(o.to(device), w.to(device)) for o, w in v] if k == "own" else v.to(device) if isinstance(v, torch.Tensor) else v for k, v in batch.items()}
 
 
 def produce(queue, tokenizer_path, seed, packs_a_step, progress, world):
     torch.set_num_threads(1)
     harmony = Harmony(Tokenizer.from_file(tokenizer_path))
     know(harmony)
-    stream = G.training_packs(seed, easy=lambda: progress.value < EASY_UNTIL, world=world)
-    make = G.maker(world)
     drill, rng = Drill(harmony), random.Random(seed)
+    worlds, shares = (["core", "wide"], [CORE, 1 - CORE]) if world == "both" else ([world], [1])
+    streams = {w: G.training_packs(seed, easy=lambda: progress.value < EASY_UNTIL, world=w) for w in worlds}
 
-    def facts():
-        p = make(rng, G.language(rng, world), easy=rng.random() < 0.5)
-        return encode(G.pack(p, G.pick_cases(p, rng, 12), rng, "low"), harmony, facts_only=True)
+    def made(w, cases, easy, facts_only=False, **more):
+        p = G.maker(w)(rng, G.language(rng, w), easy=easy, **more)
+        return encode(G.pack(p, G.pick_cases(p, rng, cases), rng, "low"), harmony, facts_only)
 
-    def labelled():
-        p = make(rng, G.language(rng, world), easy=True, labels="made up")
-        return encode(G.pack(p, G.pick_cases(p, rng, 5), rng, "low"), harmony)
-
-    def whole():
-        return labelled() if rng.random() < LABELLED else encode(next(stream), harmony)
+    def pack():
+        w = rng.choices(worlds, shares)[0]
+        if rng.random() < FACTS_ONLY:
+            return made(w, 12, rng.random() < 0.5, facts_only=True)
+        return made(w, 5, True, labels="made up") if rng.random() < LABELLED else encode(next(streams[w]), harmony)
 
     while True:
         share = 0.75 if progress.value < DRILL_UNTIL else 0.12 if progress.value < EASY_UNTIL else 0.0
-        queue.put([drill.item(rng) if rng.random() < share else facts() if rng.random() < FACTS_ONLY else whole() for _ in range(packs_a_step)])
+        queue.put([drill.item(rng) if rng.random() < share else pack() for _ in range(packs_a_step)])
 
 
 @torch.no_grad()
@@ -146,7 +148,7 @@ def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--work", type=Path, required=True, help="folder for the tokenizer, checkpoints and the log")
     ap.add_argument("--minutes", type=float, default=70)
-    ap.add_argument("--world", choices=["core", "wide"], default="core")
+    ap.add_argument("--world", choices=["core", "wide", "both"], default="core")
     ap.add_argument("--size", nargs="*", default=[], metavar="FIELD=N", help="sizes of model.Config other than its defaults: vocab_size=8192 hidden_size=192")
     ap.add_argument("--packs", type=int, default=8, help="packs a step")
     ap.add_argument("--seed", type=int, default=1)
@@ -161,13 +163,15 @@ def main():
     a.work.mkdir(parents=True, exist_ok=True)
     cfg = Config(**{field: int(n) for field, n in (s.split("=") for s in a.size)})
     torch.manual_seed(a.seed)
+    clock = time.process_time if a.device == "cpu" else time.time  # a shared core's time is not the run's
+    quick, widest = a.device == "cpu", "wide" if a.world == "both" else a.world
     tok_path, ckpt_path = a.work / "tokenizer.json", a.work / "checkpoint.pt"
     if not tok_path.exists():
-        train_tokenizer(cfg.vocab_size, world=a.world).save(str(tok_path))
+        train_tokenizer(cfg.vocab_size, world=widest).save(str(tok_path))
     harmony = Harmony(Tokenizer.from_file(str(tok_path)))
     know(harmony)
     model = Pebble(cfg).to(a.device)
-    adam = torch.optim.AdamW(model.parameters(), lr=a.rate, betas=(0.9, 0.98), weight_decay=0.01, foreach=True)
+    adam = torch.optim.AdamW(model.parameters(), lr=a.rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
     state = {"seconds": 0.0, "step": 0, "tokens": 0, "targets": 0}
     if ckpt_path.exists():
         saved = torch.load(ckpt_path, map_location=a.device, weights_only=False)
@@ -175,52 +179,61 @@ def main():
         adam.load_state_dict(saved["adam"])
         state = saved["state"]
     elif a.start:
-        model.load_state_dict(load_published(a.start).to(a.device).state_dict())
+        transplant(model, harmony.tok, load_published(a.start), Tokenizer.from_file(str(a.start / "tokenizer.json")))
         state["seconds"] = a.begin * 60
     print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f}M parameters, vocabulary {harmony.tok.get_vocab_size()}, {state}", flush=True)
 
-    def items(seed, held):
+    def items(seed, held, world=widest):
         rng = random.Random(seed)
         out = []
         for _ in range(24):
-            p = G.maker(a.world)(rng, held=held)
+            p = G.maker(world)(rng, held=held)
             out.append(encode(G.pack(p, G.pick_cases(p, rng, 4, held), rng, "low"), harmony))
         return out
 
     drill, rng = Drill(harmony), random.Random(50_003)
     checks = {"drill": [drill.item(rng) for _ in range(24)], "seen": items(50_001, False), "held": items(50_002, True)}
+    if a.world == "both":
+        checks["held, core"] = items(50_002, True, "core")
     share = mp.Value("d", state["seconds"] / (a.minutes * 60))
     queue = mp.Queue(maxsize=24)
     workers = [mp.Process(target=produce, args=(queue, str(tok_path), a.seed * 1000 + state["step"] + 10_000_000 * k, a.packs, share, a.world), daemon=True) for k in range(a.producers)]
     for worker in workers:
         worker.start()
-    budget, begin, base, last = a.minutes * 60, time.time(), state["seconds"], time.time()
-    recent, recent_tokens, recent_time = [], 0, time.time()
+    budget, begin, base, last = a.minutes * 60, clock(), state["seconds"], clock()
+    recent, recent_tokens, recent_time = [], 0, clock()
     while state["seconds"] < budget:
         batch = to_device(collate(queue.get(timeout=120)), a.device)  # a dead worker must not hang the run
         progress = share.value = state["seconds"] / budget
         factor = min(1, (state["step"] + 1) / 60) * min(1.0, max(0.02, (1 - progress) / (1 - a.decay_from)))
         adam.param_groups[0]["lr"] = a.rate * factor
         model.quantise(progress >= QUANTISED_FROM)
-        h, balance = model(batch)
-        each = F.cross_entropy(model.lm_head(h[batch["rows"]]), batch["targets"], reduction="none")
+        if quick:
+            more = fast.padded(batch)
+            h, balance = fast.forward(model, more)
+            loss, each = fast.ReplyLoss.apply(h[more["rows"]], model.lm_head.weight, more["targets"], more["weights"])
+            each = each[: len(batch["rows"])]
+        else:
+            h, balance = model(batch)
+            each = F.cross_entropy(model.lm_head(h[batch["rows"]]), batch["targets"], reduction="none")
+            loss = (each * batch["weights"]).sum() / batch["weights"].sum()
+        (loss + 0.003 * balance).backward()
         loss = each.detach().mean()
-        ((each * batch["weights"]).sum() / batch["weights"].sum() + 0.003 * balance).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         adam.step()
         adam.zero_grad(set_to_none=True)
         state["step"] += 1
         state["tokens"] += batch["tokens"].numel()
         state["targets"] += batch["targets"].numel()
-        state["seconds"] = base + time.time() - begin
+        state["seconds"] = base + clock() - begin
         recent.append(float(loss))
         recent_tokens += batch["tokens"].numel()
         if state["step"] % 25 == 0:
-            now = time.time()
+            now = clock()
             print(f"step {state['step']} min {state['seconds'] / 60:.1f} loss {sum(recent) / len(recent):.4f} rate {factor:.2f} tok/s {recent_tokens / (now - recent_time):.0f} tokens {state['tokens'] / 1e6:.2f}M balance {float(balance.detach()) / len(model.layers):.2f}", flush=True)
             recent, recent_tokens, recent_time = [], 0, now
-        if time.time() - last > a.checkpoint_minutes * 60 or state["seconds"] >= budget:
-            last = time.time()
+        if clock() - last > a.checkpoint_minutes * 60 or state["seconds"] >= budget:
+            last = clock()
             model.quantise(True)
             figures = {k: exactness(model, v, a.device) for k, v in checks.items()}
             print("  whole replies " + ", ".join(f"{k} {e:.3f} (loss {l:.4f})" for k, (e, l) in figures.items()), flush=True)

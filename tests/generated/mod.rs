@@ -6,7 +6,9 @@ use domain::case::{Case, CaseKind, Content};
 use domain::policy::{self, Policy};
 use domain::prompt;
 use domain::verdict::Expected;
-use engine::{Alternatives, Cancel, Effort, Engine, Event, Prefix, Reply, Request, Sampling};
+use engine::{
+    Alternatives, Cancel, Draft, Effort, Engine, Event, Prefix, Reply, Request, Sampling,
+};
 use std::fs;
 
 /// As the studio runs it.
@@ -137,14 +139,22 @@ pub fn prefix(policy: &Policy) -> Prefix {
 
 /// The greedy reply to each case, in their order.
 pub fn replies(engine: &Engine, policy: &Policy, cases: &[Case]) -> Vec<Reply> {
-    let request = |case: &Case| Request {
+    drafted(engine, policy, cases, &[])
+}
+
+/// As `replies`, each with the reply of the same place as its draft, if there is one.
+pub fn drafted(engine: &Engine, policy: &Policy, cases: &[Case], earlier: &[Reply]) -> Vec<Reply> {
+    let request = |(i, case): (usize, &Case)| Request {
         user: prompt::user(case),
         sampling: Sampling::Greedy,
         tokens_max: TOKENS_MAX,
         alternatives: Alternatives::default(),
-        draft: None,
+        draft: earlier.get(i).map(|reply| Draft {
+            analysis: reply.analysis.clone(),
+            answer: reply.answer.clone().unwrap_or_default(),
+        }),
     };
-    let requests: Vec<Request> = cases.iter().map(request).collect();
+    let requests: Vec<Request> = cases.iter().enumerate().map(request).collect();
     let mut found = vec![None; cases.len()];
     let mut on_event = |event| {
         if let Event::Finished { index, reply } = event {

@@ -75,6 +75,8 @@ pub struct Placement<'a> {
     /// it is not at hand, random weights of its shape serve.
     pub pebble: Option<&'a Path>,
     pub numerics: Numerics,
+    /// A folder in which the last shared prefix of a large model is kept between starts.
+    pub prefixes: Option<&'a Path>,
 }
 
 /// Why a checkpoint cannot be loaded: names the file, the tensor and the remedy.
@@ -281,6 +283,12 @@ impl Engine {
         on_event: &mut dyn FnMut(Event),
     ) -> Result<(), GenerateError> {
         self.loaded.generate(prefix, next, cancel, on_event)
+    }
+
+    /// Keeps the last shared prefix in a folder from now on.
+    #[cfg(test)]
+    pub(crate) fn keep_prefix(&mut self, folder: &Path) {
+        self.loaded.keep_prefix(folder, &self.info);
     }
 
     /// Replies run to their bound, whatever the model says, for measuring.

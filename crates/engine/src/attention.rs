@@ -7,6 +7,8 @@
 //! softmax and the sum over values go by absolute position: where the shared prefix ends,
 //! how the prompt was cut and who else is in the batch changes no bit.
 
+mod stored;
+
 use candle_core::{CpuStorage, CustomOp1, Layout, Shape};
 use rayon::prelude::*;
 

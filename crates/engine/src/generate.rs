@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::backend::{self, Answer, Answers, Backend, Part, Sequence};
@@ -14,9 +14,10 @@ use crate::draft::Draft;
 use crate::gguf;
 use crate::harmony;
 use crate::margin::Margin;
-use crate::prefixes::Prefixes;
+use crate::prefixes::{Kept, Prefixes};
 use crate::reply::{Parser, Piece};
 use crate::sampling::Sampler;
+use crate::shelf::{self, Shelf};
 use crate::step::{self, Step};
 use crate::vocabulary::Vocabulary;
 use crate::weights::Weights;
@@ -44,6 +45,8 @@ pub(crate) struct Loaded {
     ends: Ends,
     /// Shared prefixes of earlier calls; holding them is the right to generate.
     prefixes: Mutex<Prefixes>,
+    /// Where the last of them is kept between starts.
+    shelf: Option<Shelf>,
 }
 
 /// When a reply ends.
@@ -76,9 +79,13 @@ pub(crate) struct Active {
 }
 
 pub(crate) fn load(dir: &Path, placement: Placement<'_>) -> Result<(ModelInfo, Loaded), LoadError> {
-    load_with(dir, |config, weights| {
+    let (info, mut loaded) = load_with(dir, |config, weights| {
         backend::load(dir, config, weights, placement)
-    })
+    })?;
+    if let Some(folder) = placement.prefixes.filter(|_| info.bytes >= SMALL_BYTES) {
+        loaded.keep_prefix(folder, &info);
+    }
+    Ok((info, loaded))
 }
 
 /// Loads what text needs, and the model by `place`.
@@ -129,6 +136,7 @@ pub(crate) fn load_with(
             crew,
             ends: Ends::AsWritten,
             prefixes: Mutex::default(),
+            shelf: None,
         },
     ))
 }
@@ -156,6 +164,18 @@ impl Loaded {
         self.ends = Ends::AtTheBound;
     }
 
+    pub(crate) fn keep_prefix(&mut self, folder: &Path, info: &ModelInfo) {
+        let on_cpu = matches!(self.backend, Backend::Cpu(_));
+        self.shelf = on_cpu.then(|| Shelf::new(folder, info));
+        if let Some(kept) = self
+            .shelf
+            .as_ref()
+            .and_then(|shelf| shelf.take(self.backend.config()))
+        {
+            self.prefixes().add(kept);
+        }
+    }
+
     pub(crate) fn done(&self) -> Option<Done> {
         self.backend.done()
     }
@@ -166,8 +186,12 @@ impl Loaded {
 
     /// Forgets the shared prefixes of earlier calls.
     pub(crate) fn forget(&self) {
-        let mut prefixes = self.prefixes.lock().unwrap_or_else(PoisonError::into_inner);
-        prefixes.clear();
+        self.prefixes().clear();
+    }
+
+    /// A panic elsewhere leaves at worst a prefix that is too short.
+    fn prefixes(&self) -> MutexGuard<'_, Prefixes> {
+        self.prefixes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn prompt_tokens(&self, prefix: &Prefix, user: &str) -> u32 {
@@ -187,11 +211,18 @@ impl Loaded {
         cancel: &Cancel,
         on_event: &mut dyn FnMut(Event),
     ) -> Result<(), GenerateError> {
-        // A panic elsewhere leaves at worst a prefix that is too short.
-        let mut prefixes = self.prefixes.lock().unwrap_or_else(PoisonError::into_inner);
-        let shared = self.prepare(&mut prefixes, prefix, cancel, on_event)?;
-        let work = |exchange: &mut Exchange<'_>| self.work(shared, exchange, cancel);
-        self.crew.work(&work, next, on_event)
+        let mut prefixes = self.prefixes();
+        let (kept, computed) = self.prepare(&mut prefixes, prefix, cancel, on_event)?;
+        let work = |exchange: &mut Exchange<'_>| self.work(&kept.kv, exchange, cancel);
+        self.crew.work(&work, next, on_event)?;
+        let shelf = self
+            .shelf
+            .as_ref()
+            .filter(|_| computed >= shelf::TOKENS_MIN);
+        if let Some(Err(error)) = shelf.map(|shelf| shelf.put(kept)) {
+            tracing::warn!(%error, "the prefix could not be kept for the next start");
+        }
+        Ok(())
     }
 
     /// One worker's steps, until it has nothing and is given nothing.
@@ -225,14 +256,15 @@ impl Loaded {
         }
     }
 
-    /// Brings the prefix into the cache, from the first token on that differs from what is there.
+    /// Brings the prefix into the cache, from the first token on that differs from what is
+    /// there; also says how many tokens were computed.
     fn prepare<'a>(
         &self,
         prefixes: &'a mut Prefixes,
         prefix: &Prefix,
         cancel: &Cancel,
         on_event: &mut dyn FnMut(Event),
-    ) -> Result<&'a Sequence, GenerateError> {
+    ) -> Result<(&'a Kept, usize), GenerateError> {
         let started = Instant::now();
         let failed = |why| GenerateError::Internal(format!("developer message: {why}"));
         let tokens = harmony::prefix(&self.vocabulary, prefix).map_err(failed)?;
@@ -262,7 +294,7 @@ impl Loaded {
             reused: reused as u32,
             elapsed_ms: elapsed_ms(started),
         });
-        Ok(&kept.kv)
+        Ok((kept, tokens.len() - reused))
     }
 
     /// Begins a request, or finishes it at once where it cannot begin.

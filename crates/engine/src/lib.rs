@@ -31,6 +31,7 @@ mod projection;
 mod quant;
 mod reply;
 mod sampling;
+mod shelf;
 mod simd;
 mod step;
 mod synth;

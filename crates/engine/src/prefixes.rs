@@ -67,6 +67,11 @@ impl Prefixes {
         &mut self.0[last]
     }
 
+    /// One that was computed elsewhere.
+    pub(crate) fn add(&mut self, kept: Kept) {
+        self.0.push(kept);
+    }
+
     pub(crate) fn clear(&mut self) {
         self.0.clear();
     }

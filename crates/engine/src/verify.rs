@@ -1,4 +1,4 @@
-//! Whether a checkpoint's folder is whole: every tensor there in the right shape and type,
+//! Whether a checkpoint's folder, or a GGUF file, is whole: every tensor there in the right shape and type,
 //! no number that is none, every file as its stored digest says. Finds all faults, each with
 //! file, tensor and remedy; changes nothing.
 
@@ -64,9 +64,12 @@ pub fn verify(
     cancel: &Cancel,
     on_progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Verified, LoadError> {
+    if let Some(file) = crate::gguf::file_of(dir) {
+        return gguf::verify(&file, cancel, on_progress);
+    }
     if !dir.is_dir() {
         return Err(LoadError(format!(
-            "{} is not a folder. Give the folder of a checkpoint.",
+            "{} is neither a folder nor a GGUF file. Give the folder of a checkpoint.",
             dir.display()
         )));
     }
@@ -428,5 +431,6 @@ fn digests(dir: &Path) -> BTreeMap<String, FileDigest> {
     stored
 }
 
+mod gguf;
 #[cfg(test)]
 mod tests;

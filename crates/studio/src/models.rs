@@ -319,12 +319,14 @@ fn load(found: Found, device: Device, numerics: Numerics, root: &Path) -> Slot {
     let (sender, state) = watch::channel(State::Loading);
     let path = found.path.clone();
     let pebble = find(root, PEBBLE).ok().map(|found| found.path);
+    let data = root.join(crate::DATA);
     let work = move || {
         let started = Instant::now();
         let placement = Placement {
             device,
             pebble: pebble.as_deref(),
             numerics: of_engine(numerics),
+            prefixes: Some(&data),
         };
         let state = match Engine::load_to(&path, placement) {
             Ok(engine) => State::Ready(Arc::new(engine)),

@@ -224,3 +224,86 @@ fn a_manifest_is_compared_and_names_missing_files() {
         .is_err()
     );
 }
+
+#[test]
+fn gguf_files_are_looked_through_too() {
+    for name in ["bf16.gguf", "q8_0.gguf"] {
+        let dir = copy("gguf/twin");
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/gguf");
+        let bytes = std::fs::read(from.join(name)).unwrap();
+        // By its path, as the only model of its folder, and as a blob with its digest for a name.
+        let path = dir.path().join(name);
+        std::fs::write(&path, &bytes).unwrap();
+        let verified = check(&path);
+        assert_eq!((verified.faults, verified.compared), (Vec::new(), 0));
+        assert!(verified.tensors > 20 && verified.files == 1);
+        let alone = tempfile::tempdir().unwrap();
+        std::fs::write(alone.path().join(name), &bytes).unwrap();
+        assert_eq!(check(alone.path()).faults, []);
+        let blob = alone
+            .path()
+            .join(format!("sha256-{}", hex(&Sha256::digest(&bytes))));
+        std::fs::write(&blob, &bytes).unwrap();
+        let verified = check(&blob);
+        assert_eq!((verified.faults, verified.compared), (Vec::new(), 1));
+    }
+}
+
+#[test]
+fn broken_gguf_files_are_described() {
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/gguf/q8_0.gguf");
+    let bytes = std::fs::read(from).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let written = |bytes: &[u8]| {
+        let path = dir.path().join("model.gguf");
+        std::fs::write(&path, bytes).unwrap();
+        path
+    };
+    only_fault(
+        &written(&bytes[..bytes.len() - 64]),
+        "model.gguf",
+        None,
+        "cut short",
+    );
+    // A name of the same length, in the list of tensors: it stands behind the keys.
+    let renamed = |from: &str, to: &str| {
+        let at = bytes
+            .windows(from.len())
+            .rposition(|w| w == from.as_bytes())
+            .unwrap();
+        [&bytes[..at], to.as_bytes(), &bytes[at + from.len()..]].concat()
+    };
+    let verified = check(&written(&renamed("blk.0.attn_k.bias", "blk.0.attn_q.bias")));
+    let about: Vec<&str> = verified.faults.iter().map(|f| &*f.message).collect();
+    assert!(
+        about.iter().any(|message| message.contains("twice")),
+        "{about:?}"
+    );
+    assert!(
+        about.iter().any(|message| message.contains("is missing")),
+        "{about:?}"
+    );
+
+    let file = crate::gguf::Gguf::open(&written(&bytes)).unwrap();
+    for (dtype, number) in [
+        ("MXFP4", &[255_u8][..]),
+        ("Q8_0", &[0, 0x7c]),
+        ("F32", &[0, 0, 0x80, 0x7f]),
+    ] {
+        let tensor = file
+            .tensors
+            .iter()
+            .find(|tensor| tensor.dtype == dtype)
+            .unwrap();
+        let mut broken = bytes.clone();
+        broken[tensor.range.start..][..number.len()].copy_from_slice(number);
+        let other = dir.path().join("broken.gguf");
+        std::fs::write(&other, broken).unwrap();
+        only_fault(
+            &other,
+            "broken.gguf",
+            Some(&tensor.name),
+            "0 holds no finite number",
+        );
+    }
+}

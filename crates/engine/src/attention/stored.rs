@@ -1,0 +1,43 @@
+//! Keys and values as bytes: f32, least significant byte first, layer by layer as they lie in
+//! memory.
+
+use std::io::{Read, Result, Write};
+
+use super::{Kv, LANES};
+use crate::config::Config;
+
+impl Kv {
+    /// Writes every position; all must be held.
+    pub(crate) fn write_to(&self, out: &mut dyn Write) -> Result<()> {
+        let whole = self.beginning(self.len);
+        for numbers in whole.layers.iter().flat_map(|l| [&l.keys, &l.values]) {
+            for number in numbers {
+                out.write_all(&number.to_le_bytes())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads what `write_to` wrote of `len` positions.
+    pub(crate) fn read_from(config: &Config, len: usize, from: &mut dyn Read) -> Result<Kv> {
+        let mut kv = Kv::new(config);
+        let (heads, d) = (kv.kv_heads, kv.head_dim);
+        let positions = len.next_multiple_of(LANES);
+        let mut numbers = |count: usize| {
+            let mut bytes = vec![0; count * size_of::<f32>()];
+            from.read_exact(&mut bytes)?;
+            let numbers = bytes.chunks_exact(size_of::<f32>());
+            Ok::<Vec<f32>, std::io::Error>(
+                numbers
+                    .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+                    .collect(),
+            )
+        };
+        for layer in &mut kv.layers {
+            layer.keys = numbers(positions * heads * d)?;
+            layer.values = numbers(positions * heads * d.next_multiple_of(LANES))?;
+        }
+        kv.len = len;
+        Ok(kv)
+    }
+}
