@@ -112,6 +112,14 @@ def no_op(p, rng, kind):
             return None
         if not shapes.number(q, rng, rng.choice([0, 1, 2, 3, 4, 7, 8, 10])):
             return None
+    elif kind == "reframed":  # other words around the clauses, and what a clause lists in another order
+        if p.world is not W.CORE:
+            return None
+        q.seed = rng.getrandbits(32)
+        mixed = lambda names: tuple(rng.sample(names, len(names)))
+        q.clauses = [replace(c, acts=mixed(c.acts), topics=mixed(c.topics)) for c in p.clauses]
+        q.clauses = [replace(c, text=word_clause(c, v)) if (c.acts, c.topics) != (was.acts, was.topics) else was for c, was in zip(q.clauses, p.clauses)]
+        return finished(q, clauses=q.clauses)
     else:
         q.clauses = [replace(c, text=word_clause(c, v)) for c in p.clauses]
         if p.style == shapes.UNNUMBERED and not shapes.number(q, rng, p.style):

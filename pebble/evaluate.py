@@ -5,13 +5,19 @@
     python3 pebble/evaluate.py --table --world wide --json figures.json
 
 The product's own engine is the one that counts (its test judges the same files);
-this is the trainer's view, in f32 PyTorch.
+this is the trainer's view, in f32 PyTorch. With `--engine PROGRAM` the table's cases are put to the engine,
+which is also many times as fast:
+
+    cargo build --workspace --example replies
+    python3 pebble/evaluate.py --table --engine target/debug/examples/replies
 """
 
 import argparse
 import json
 import re
+import subprocess
 import sys
+import tempfile
 import time
 from collections import defaultdict
 from pathlib import Path
@@ -51,9 +57,7 @@ def judge(model, harmony, rows, limit=260):
         part = order[i:i + BATCH]
         replies, states = model.greedy([prompts[k] for k in part], harmony.stop, limit, states=True)
         for r, ids, h in zip((rows[k] for k in part), replies, states):
-            r["got"] = harmony.parse(ids)
-            r["read"] = read_verdict(r["got"][1], r["contract"], r["labels"]) if r["got"] and r["got"][1] else None
-            r["right"] = bool(r["read"]) and r["read"][0] == r["expected"]
+            take(r, harmony.parse(ids))
             r["margin"] = margin(model, harmony, r, ids, h)
 
 
@@ -79,6 +83,28 @@ def margin(model, harmony, row, ids, states):
     return None
 
 
+def ask(engine, folder, rows):
+    """As `judge`, by the product's engine."""
+    with tempfile.TemporaryDirectory() as work:
+        questions, out = Path(work) / "questions.jsonl", Path(work) / "replies.jsonl"
+        sides = lambda r, side: [said for of, said in openings(r) if of == side]
+        lines = [json.dumps({"developer": "# Instructions\n\n" + r["policy"], "user": content_text(r["content"]), "effort": r["effort"],
+                             "over": sides(r, "violates"), "under": sides(r, "safe")}) for r in rows]
+        questions.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+        subprocess.run([engine, folder, questions, out], check=True)
+        for r, line in zip(rows, out.read_text(encoding="utf-8").splitlines(), strict=True):
+            said = json.loads(line)
+            take(r, said["answer"] is not None and (said["analysis"], said["answer"]))
+            r["margin"] = said["margin"]
+
+
+def take(row, got):
+    """Notes a reply (trace, final), if there was one."""
+    row["got"] = got or None
+    row["read"] = read_verdict(got[1], row["contract"], row["labels"]) if got and got[1] else None
+    row["right"] = bool(row["read"]) and row["read"][0] == row["expected"]
+
+
 def summary(name, rows):
     n = len(rows)
     line = f"{name}: verdicts {sum(r['right'] for r in rows) / n:.1%} of {n}, unparsed {sum(r['read'] is None for r in rows)}"
@@ -101,7 +127,7 @@ def fill_table(model, harmony, a, read):
     sets = bars.rows_of(a.world, a.share) | {"suites": [r for _, rows in suites(read) for r in rows]}
     for name, rows in sets.items():
         began = time.time()
-        judge(model, harmony, rows, limit=640)
+        ask(a.engine, a.model, rows) if a.engine else judge(model, harmony, rows, limit=640)
         said = f", {sum(r['right'] for r in rows) / len(rows):.1%} right" if rows else ""
         print(f"{name}: {len(rows)} cases{said}, {time.time() - began:.0f} s", file=sys.stderr, flush=True)
     figures = bars.figures(sets)
@@ -118,6 +144,7 @@ def main():
     ap.add_argument("--wrong", action="store_true", help="print what is judged wrongly")
     ap.add_argument("--table", action="store_true", help="fill the table of figures and bars")
     ap.add_argument("--world", choices=["core", "wide"], default="core", help="of the table; weights know the world they were trained on")
+    ap.add_argument("--engine", type=Path, help="the program that answers the table's cases, in place of PyTorch")
     ap.add_argument("--share", type=float, default=1.0, help="of the table's cases, to look at it sooner")
     ap.add_argument("--json", type=Path, help="where to write the table's figures as well")
     a = ap.parse_args()

@@ -110,6 +110,24 @@ def training_packs(seed, easy=lambda: False, world="core"):
             yield pack(p, pick_cases(p, rng, CASES_A_PACK, clashes=rng.choice([0, 1])), rng)
 
 
+def same_packs(seed):
+    """An endless stream of packs of the core world that come in twos: a policy and the same said
+    otherwise, with the same cases."""
+    import edits  # which builds upon this file
+
+    rng = random.Random(f"same {seed}")
+    while True:
+        p = make_policy(rng, language(rng), contrary=rng.random() < CONTRARY)
+        p.seed = rng.getrandbits(32)
+        p.text = render_policy(p, p.seed, p.grouped)
+        q = edits.no_op(p, rng, rng.choice([*edits.NO_OP, "reframed"]))
+        if q:
+            cases = pick_cases(p, rng, CASES_A_PACK, clashes=rng.choice([0, 1]))
+            effort = rng.choices(["low", "medium", "high"], [90, 6, 4])[0]
+            yield pack(p, cases, rng, effort)
+            yield pack(q, cases, rng, effort)
+
+
 def contract_json(p):
     k = p.contract
     if k["output"] == "severity":

@@ -35,6 +35,7 @@ QUANTISED_FROM = 0.5  # share of the run after which the experts are MXFP4 in th
 LINE, JUDGES, FINAL = -1, frozenset(), []  # the tokens of a line break, of "applies" and "no", and of what opens the answer, once the tokenizer is known
 CORE = 0.25  # of both worlds, the share of the core one
 FACTS_ONLY = 0.15  # share of packs with many cases whose replies stop behind the facts: three times as many texts for the same tokens
+SAME = 0.2  # of the core world's other packs, the share that comes as a policy and the same said otherwise; the wide stream has its own
 LABELLED = 0.12  # share of the other packs with an easy policy whose labels were made for it
 HEAVY = 3.0  # weight of what a text shows, of whether a clause applies and of the answer: few of a reply's tokens, and all else is copying
 
@@ -113,6 +114,8 @@ def produce(queue, tokenizer_path, seed, packs_a_step, progress, world):
     worlds, shares = (["core", "wide"], [CORE, 1 - CORE]) if world == "both" else ([world], [1])
     streams = {w: G.training_packs(seed, easy=lambda: progress.value < EASY_UNTIL, world=w) for w in worlds}
 
+    same = G.same_packs(seed)
+
     def made(w, cases, easy, facts_only=False, **more):
         p = G.maker(w)(rng, G.language(rng, w), easy=easy, **more)
         return encode(G.pack(p, G.pick_cases(p, rng, cases), rng, "low"), harmony, facts_only)
@@ -121,7 +124,9 @@ def produce(queue, tokenizer_path, seed, packs_a_step, progress, world):
         w = rng.choices(worlds, shares)[0]
         if rng.random() < FACTS_ONLY:
             return made(w, 12, rng.random() < 0.5, facts_only=True)
-        return made(w, 5, True, labels="made up") if rng.random() < LABELLED else encode(next(streams[w]), harmony)
+        if rng.random() < LABELLED:
+            return made(w, 5, True, labels="made up")
+        return encode(next(same if w == "core" and rng.random() < SAME else streams[w]), harmony)
 
     while True:
         share = 0.75 if progress.value < DRILL_UNTIL else 0.12 if progress.value < EASY_UNTIL else 0.0
