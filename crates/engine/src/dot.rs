@@ -80,7 +80,7 @@ macro_rules! by_dot {
                     #[cfg(target_arch = "aarch64")]
                     $crate::simd::Isa::Neon => neon($($arg),*),
                     #[cfg(target_arch = "x86_64")]
-                    $crate::simd::Isa::Avx512Vnni => vnni($($arg),*),
+                    $crate::simd::Isa::Amx | $crate::simd::Isa::Avx512Vnni => vnni($($arg),*),
                     #[cfg(target_arch = "x86_64")]
                     $crate::simd::Isa::Avx512 | $crate::simd::Isa::Avx2 => avx2($($arg),*),
                     $crate::simd::Isa::Portable => $generic::<$crate::dot::Scalar>($($arg),*),

@@ -198,7 +198,9 @@ impl Experts {
         assert_eq!((x.len(), x.blocks()), (assigned.len(), weights.blocks()));
         let mut y = vec![0.0; assigned.len() * o];
         let to = Shared(y.as_mut_ptr());
-        let tasks = tasks(assigned, o, |rows| task_panels(rows, x.blocks()) * WIDTH);
+        let tasks = tasks(assigned, o, |rows| {
+            task_panels(self.isa, rows, x.blocks()) * WIDTH
+        });
         tasks.par_iter().for_each(|task| {
             let target = Target {
                 y: to.at(task.rows.start * o + task.outs.start),

@@ -199,6 +199,10 @@ impl Panels {
         // SAFETY: sizes were set when the panels were made; the rest is the caller's word.
         unsafe {
             match self.format {
+                #[cfg(target_arch = "x86_64")]
+                Format::Fp4 if on_tiles(isa, job.to.rows) => amx::product::<Fp4>(&job),
+                #[cfg(target_arch = "x86_64")]
+                Format::Q8 if on_tiles(isa, job.to.rows) => amx::product::<Q8>(&job),
                 Format::Fp4 => fp4_product(isa, job),
                 Format::Q8 => q8_product(isa, job),
             }
@@ -236,7 +240,10 @@ fn q8_block(values: &[f32]) -> (half::f16, [i8; BLOCK]) {
         0.0 => 0.0,
         scale => scale.recip(),
     };
-    let q = |i: usize| (values[i] * steps).round_ties_even().clamp(-MOST, MOST) as i8;
+    // Adding 1.5 × 2^23 rounds to the nearest integer, ties to the even one; a call to do so would
+    // take longer than the rest.
+    let q =
+        |i: usize| ((values[i] * steps).clamp(-MOST, MOST) + 12_582_912.0).to_bits() as u8 as i8;
     (scale, std::array::from_fn(q))
 }
 
@@ -279,6 +286,12 @@ struct Job {
     to: Target,
 }
 
+/// Whether a product of so many rows is made on tiles.
+#[cfg(target_arch = "x86_64")]
+fn on_tiles(isa: Isa, rows: usize) -> bool {
+    isa == Isa::Amx && rows >= amx::ROWS_MIN
+}
+
 /// How a format's weights become quads.
 trait Packing {
     const FORMAT: Format;
@@ -287,6 +300,9 @@ trait Packing {
     unsafe fn quads<S: Sums>(block: *const u8, quarter: usize) -> (S::Quads, S::Quads);
     unsafe fn dot<S: Sums>(sums: S, weights: S::Quads, x: *const i8) -> S;
     unsafe fn scale<S: Sums>(from: *const u8) -> S::Lanes;
+    /// A block's signed weights: quads of even places, then of odd ones.
+    #[cfg(target_arch = "x86_64")]
+    unsafe fn unpack(block: *const u8, to: *mut amx::Line);
 }
 
 struct Fp4;
@@ -311,6 +327,12 @@ impl Packing for Fp4 {
     unsafe fn scale<S: Sums>(from: *const u8) -> S::Lanes {
         // SAFETY: passed on.
         unsafe { S::exponents(from) }
+    }
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    unsafe fn unpack(block: *const u8, to: *mut amx::Line) {
+        // SAFETY: passed on.
+        unsafe { amx::unpack_fp4(block, to) }
     }
 }
 
@@ -339,6 +361,12 @@ impl Packing for Q8 {
     unsafe fn scale<S: Sums>(from: *const u8) -> S::Lanes {
         // SAFETY: passed on.
         unsafe { S::halves(from) }
+    }
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    unsafe fn unpack(block: *const u8, to: *mut amx::Line) {
+        // SAFETY: passed on.
+        unsafe { amx::unpack_q8(block, to) }
     }
 }
 
@@ -448,10 +476,20 @@ by_dot! { fn q8_product = q8_kernel(job: Job) }
 
 /// Multiplications worth a task of their own.
 const GRAIN: usize = 1 << 19;
+/// On tiles, which are quicker and want more to begin.
+const TILE_GRAIN: usize = 1 << 25;
 
 /// Panels that make a task, at `rows` rows each.
-pub(crate) fn task_panels(rows: usize, blocks: usize) -> usize {
-    (GRAIN / (rows * blocks * BLOCK * WIDTH).max(1)).max(1)
+pub(crate) fn task_panels(isa: Isa, rows: usize, blocks: usize) -> usize {
+    #[cfg(target_arch = "x86_64")]
+    let grain = if on_tiles(isa, rows) {
+        TILE_GRAIN
+    } else {
+        GRAIN
+    };
+    #[cfg(not(target_arch = "x86_64"))]
+    let (grain, _) = (GRAIN, isa);
+    (grain / (rows * blocks * BLOCK * WIDTH).max(1)).max(1)
 }
 
 /// x: [N, K] → [N, O]
@@ -470,7 +508,7 @@ pub(crate) fn multiply(
     let rows = x.len();
     let mut y = vec![0.0; rows * outs];
     let to = Shared(y.as_mut_ptr());
-    let panels = task_panels(rows, x.blocks());
+    let panels = task_panels(isa, rows, x.blocks());
     let run = |task: usize| {
         let first = task * panels * WIDTH;
         let target = Target {
@@ -490,6 +528,8 @@ pub(crate) fn multiply(
     y
 }
 
+#[cfg(target_arch = "x86_64")]
+mod amx;
 #[cfg(test)]
 #[path = "panel/tests.rs"]
 mod tests;

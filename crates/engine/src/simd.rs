@@ -11,6 +11,9 @@ use std::sync::OnceLock;
 /// An instruction set that kernels are compiled for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Isa {
+    /// AVX-512 with products of bytes, and tiles of them where many rows meet the same weights.
+    #[cfg(target_arch = "x86_64")]
+    Amx,
     /// AVX-512 with products of bytes; numbers in f32 are as with `Avx512`.
     #[cfg(target_arch = "x86_64")]
     Avx512Vnni,
@@ -44,6 +47,9 @@ impl Isa {
             if fma && is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") {
                 let bytes = is_x86_feature_detected!("avx512bw");
                 if bytes && is_x86_feature_detected!("avx512vnni") {
+                    if tiles() {
+                        found.push(Isa::Amx);
+                    }
                     found.push(Isa::Avx512Vnni);
                 }
                 found.push(Isa::Avx512);
@@ -62,6 +68,44 @@ impl Isa {
         found.push(Isa::Portable);
         found
     }
+}
+
+/// Whether the processor has tiles of bytes, and the system grants them to this process. They
+/// are asked for once: registers that large are not saved unless somebody wants them.
+#[cfg(target_arch = "x86_64")]
+fn tiles() -> bool {
+    static GRANTED: OnceLock<bool> = OnceLock::new();
+    *GRANTED.get_or_init(|| {
+        // Leaf 7, EDX: bit 24 AMX-TILE, bit 25 AMX-INT8.
+        let leaf = std::arch::x86_64::__cpuid_count(7, 0);
+        leaf.edx >> 24 & 3 == 3 && grant()
+    })
+}
+
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+fn grant() -> bool {
+    const ARCH_PRCTL: i64 = 158;
+    const ARCH_REQ_XCOMP_PERM: i64 = 0x1023;
+    const XFEATURE_XTILEDATA: i64 = 18;
+    let result: i64;
+    // SAFETY: the call reads two numbers, and changes what this process may use.
+    unsafe {
+        std::arch::asm!(
+            "syscall",
+            inlateout("rax") ARCH_PRCTL => result,
+            in("rdi") ARCH_REQ_XCOMP_PERM,
+            in("rsi") XFEATURE_XTILEDATA,
+            lateout("rcx") _,
+            lateout("r11") _,
+            options(nostack),
+        );
+    }
+    result == 0
+}
+
+#[cfg(all(target_arch = "x86_64", not(target_os = "linux")))]
+fn grant() -> bool {
+    false
 }
 
 /// Makes `$name(isa, …)` out of the kernel `$generic::<Lanes>(…)`.
@@ -85,7 +129,9 @@ macro_rules! multiversion {
             unsafe {
                 match isa {
                     #[cfg(target_arch = "x86_64")]
-                    $crate::simd::Isa::Avx512Vnni | $crate::simd::Isa::Avx512 => avx512($($arg),*),
+                    $crate::simd::Isa::Amx
+                    | $crate::simd::Isa::Avx512Vnni
+                    | $crate::simd::Isa::Avx512 => avx512($($arg),*),
                     #[cfg(target_arch = "x86_64")]
                     $crate::simd::Isa::Avx2 => avx2($($arg),*),
                     #[cfg(target_arch = "aarch64")]

@@ -8,7 +8,7 @@ use crate::testing::Noise;
 
 /// Widths and numbers of outputs with and without whole blocks, panels and tiles.
 const SHAPES: [(usize, usize); 4] = [(7, 32), (16, 64), (37, 96), (130, 320)];
-const ROWS: [usize; 8] = [1, 2, 3, 7, 8, 13, 31, 32];
+const ROWS: [usize; 10] = [1, 2, 3, 5, 7, 8, 13, 16, 31, 32];
 
 struct Rng(Noise);
 
