@@ -49,17 +49,12 @@ impl Row {
         let policy = policy::parse(file.as_bytes());
         let policy = policy.unwrap_or_else(|error| panic!("{}: {error}\n{file}", self.id));
         let case = Case {
-            id: self.id.clone(),
-            content: Content::Text(self.content.clone()),
-            kind: CaseKind::UserInput,
             expected: Some(self.expected),
-            label: None,
-            rules: Vec::new(),
-            tags: Vec::new(),
-            language: None,
-            note: None,
-            owner: None,
-            annotations: Default::default(),
+            ..Case::new(
+                self.id.clone(),
+                Content::Text(self.content.clone()),
+                CaseKind::UserInput,
+            )
         };
         (policy, case)
     }

@@ -51,17 +51,15 @@ fn case(at: usize) -> (Case, Outcome) {
     let trace =
         format!("The user wrote {word}. T1 would need an offer to sell, and {at} is none. ");
     let case = Case {
-        id: id.clone(),
-        kind: CaseKind::UserInput,
-        content: Content::Text(text.repeat(3)),
         expected: Some(expected),
-        label: None,
         rules: vec![rule.to_owned()],
         tags: vec!["sale".to_owned()],
         language: Some("en".to_owned()),
-        note: None,
-        owner: None,
-        annotations: Default::default(),
+        ..Case::new(
+            id.clone(),
+            Content::Text(text.repeat(3)),
+            CaseKind::UserInput,
+        )
     };
     let outcome = Outcome {
         case: id,

@@ -47,6 +47,25 @@ pub struct Case {
     pub annotations: BTreeMap<String, String>,
 }
 
+impl Case {
+    /// A case of which nothing is known but what the model reads.
+    pub fn new(id: String, content: Content, kind: CaseKind) -> Case {
+        Case {
+            id,
+            content,
+            kind,
+            expected: None,
+            label: None,
+            rules: Vec::new(),
+            tags: Vec::new(),
+            language: None,
+            note: None,
+            owner: None,
+            annotations: BTreeMap::new(),
+        }
+    }
+}
+
 /// A text, or the turns of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(untagged)]

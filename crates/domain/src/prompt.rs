@@ -77,19 +77,7 @@ mod tests {
     use crate::policy;
 
     fn case(content: Content) -> Case {
-        Case {
-            id: "c".to_owned(),
-            content,
-            kind: CaseKind::UserInput,
-            expected: None,
-            label: None,
-            rules: vec![],
-            tags: vec![],
-            language: None,
-            note: None,
-            owner: None,
-            annotations: Default::default(),
-        }
+        Case::new("c".to_owned(), content, CaseKind::UserInput)
     }
 
     #[test]

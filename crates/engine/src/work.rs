@@ -61,7 +61,8 @@ impl Done {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Bounds {
     pub read_bytes_per_s: f64,
-    /// Products and sums, each an operation, of the kind that the numerics are made of.
+    /// Products and sums, each an operation, of the kind that the numerics are made of; of bytes
+    /// those of vectors, also where tiles of them are used.
     pub ops_per_s: f64,
 }
 

@@ -154,19 +154,7 @@ fn is_empty(content: &Content) -> bool {
 
 /// A case as far as the model reads it.
 pub fn case(content: Content, kind: CaseKind) -> Case {
-    Case {
-        id: String::new(),
-        content,
-        kind,
-        expected: None,
-        label: None,
-        rules: Vec::new(),
-        tags: Vec::new(),
-        language: None,
-        note: None,
-        owner: None,
-        annotations: Default::default(),
-    }
+    Case::new(String::new(), content, kind)
 }
 
 async fn outcomes(

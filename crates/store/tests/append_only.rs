@@ -20,17 +20,12 @@ use store::{
 
 fn case(index: u32) -> (Case, String) {
     let case = Case {
-        id: format!("case-{index}"),
-        content: Content::Text(format!("content {index}")),
-        kind: CaseKind::UserInput,
         expected: Some(Expected::Violates),
-        label: None,
-        rules: Vec::new(),
-        tags: Vec::new(),
-        language: None,
-        note: None,
-        owner: None,
-        annotations: Default::default(),
+        ..Case::new(
+            format!("case-{index}"),
+            Content::Text(format!("content {index}")),
+            CaseKind::UserInput,
+        )
     };
     let fingerprint = domain::case::fingerprint(&case);
     (case, fingerprint)

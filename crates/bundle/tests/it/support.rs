@@ -30,21 +30,18 @@ Answer VIOLATES or SAFE.
 ";
 
 pub fn case(id: &str, content: Content, expected: Option<Expected>) -> Case {
+    let kind = match content {
+        Content::Text(_) => CaseKind::UserInput,
+        Content::Turns(_) => CaseKind::Conversation,
+    };
     Case {
-        id: id.to_owned(),
-        kind: match content {
-            Content::Text(_) => CaseKind::UserInput,
-            Content::Turns(_) => CaseKind::Conversation,
-        },
-        content,
         expected,
-        label: None,
         rules: vec!["T1".to_owned()],
         tags: vec!["sale".to_owned(), "x".to_owned()],
         language: Some("en".to_owned()),
         note: Some("a secret note".to_owned()),
         owner: Some("Ada".to_owned()),
-        annotations: Default::default(),
+        ..Case::new(id.to_owned(), content, kind)
     }
 }
 

@@ -5,19 +5,11 @@ use super::*;
 use proptest::prelude::*;
 
 fn text_case(id: &str, content: &str) -> Case {
-    Case {
-        id: id.to_owned(),
-        content: Content::Text(content.to_owned()),
-        kind: CaseKind::UserInput,
-        expected: None,
-        label: None,
-        rules: vec![],
-        tags: vec![],
-        language: None,
-        note: None,
-        owner: None,
-        annotations: Default::default(),
-    }
+    Case::new(
+        id.to_owned(),
+        Content::Text(content.to_owned()),
+        CaseKind::UserInput,
+    )
 }
 
 fn show(suite: &[u8]) -> String {

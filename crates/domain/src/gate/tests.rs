@@ -27,17 +27,12 @@ fn two_labels() -> OutputContract {
 
 fn case(id: &str, expected: Option<Expected>) -> Case {
     Case {
-        id: id.to_owned(),
-        content: Content::Text("content".to_owned()),
-        kind: CaseKind::UserInput,
         expected,
-        label: None,
-        rules: Vec::new(),
-        tags: Vec::new(),
-        language: None,
-        note: None,
-        owner: None,
-        annotations: Default::default(),
+        ..Case::new(
+            id.to_owned(),
+            Content::Text("content".to_owned()),
+            CaseKind::UserInput,
+        )
     }
 }
 

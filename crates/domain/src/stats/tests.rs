@@ -261,17 +261,14 @@ fn repeats_do_not_narrow_an_interval_as_cases_do() {
 #[test]
 fn groups_hold_each_case_once_for_each_value_of_it() {
     let case = |id: &str, tags: &[&str], language: Option<&str>| Case {
-        id: id.to_owned(),
-        content: Content::Text("x".to_owned()),
-        kind: CaseKind::UserInput,
         expected: Some(Expected::Violates),
-        label: None,
-        rules: Vec::new(),
         tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
         language: language.map(str::to_owned),
-        note: None,
-        owner: None,
-        annotations: Default::default(),
+        ..Case::new(
+            id.to_owned(),
+            Content::Text("x".to_owned()),
+            CaseKind::UserInput,
+        )
     };
     let cases = [
         case("a", &["x", "y", "x"], Some("en")),

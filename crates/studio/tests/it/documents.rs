@@ -9,19 +9,11 @@ fn add(case: Case) -> SuiteEdit {
 }
 
 fn case(id: &str) -> Case {
-    Case {
-        id: id.to_owned(),
-        content: Content::Text("sells tea".to_owned()),
-        kind: CaseKind::UserInput,
-        expected: None,
-        label: None,
-        rules: Vec::new(),
-        tags: Vec::new(),
-        language: None,
-        note: None,
-        owner: None,
-        annotations: Default::default(),
-    }
+    Case::new(
+        id.to_owned(),
+        Content::Text("sells tea".to_owned()),
+        CaseKind::UserInput,
+    )
 }
 
 #[tokio::test]
