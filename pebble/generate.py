@@ -25,6 +25,8 @@ SYSTEM = (
     "Reasoning: {effort}\n\n# Valid channels: analysis, commentary, final. Channel must be included for every message."
 )
 CASES_A_PACK = 4
+EFFORTS = ("low", "medium", "high")
+OFTEN = (90, 6, 4)  # how often training draws each effort; what is measured most is low
 CONTRARY = 0.4  # share of the policies to train on that may forbid quitting or allow sale: a side is to be read, not guessed
 
 
@@ -86,14 +88,15 @@ def twins(rng, n=CASES_A_PACK, held=False, easy=False, lang=None, kinds=EDITS):
                 return p, q, pick_cases(p, rng, n, held, q, clashes)
 
 
-def pack(p, cases, rng, effort=None):
+def pack(p, cases, rng, effort=None, often=OFTEN):
     """One training item: a policy and its cases with their replies."""
-    effort = effort or rng.choices(["low", "medium", "high"], [90, 6, 4])[0]
+    effort = effort or rng.choices(EFFORTS, often)[0]
     return {"policy": p.text, "effort": effort, "cases": [(c.text, trace(p, c, effort), answer(p, c)[0]) for c in cases]}
 
 
-def training_packs(seed, easy=lambda: False, world="core"):
-    """An endless stream of packs; many of them come as twins. `easy` asks for easy policies."""
+def training_packs(seed, easy=lambda: False, world="core", often=OFTEN):
+    """An endless stream of packs; many of them come as twins. `easy` asks for easy policies,
+    `often` says how often the core world's ask for each effort."""
     if world == "wide":
         import wide  # which builds upon this file
 
@@ -103,14 +106,14 @@ def training_packs(seed, easy=lambda: False, world="core"):
         now = easy()
         if rng.random() < (0.1 if now else 0.45):
             p, q, cases = twins(rng, easy=now, lang=language(rng), kinds=EDITS_TRAINED)
-            yield pack(p, cases, rng)
-            yield pack(q, cases, rng)
+            yield pack(p, cases, rng, often=often)
+            yield pack(q, cases, rng, often=often)
         else:
             p = make_policy(rng, language(rng), easy=now, contrary=rng.random() < CONTRARY)
-            yield pack(p, pick_cases(p, rng, CASES_A_PACK, clashes=rng.choice([0, 1])), rng)
+            yield pack(p, pick_cases(p, rng, CASES_A_PACK, clashes=rng.choice([0, 1])), rng, often=often)
 
 
-def same_packs(seed):
+def same_packs(seed, often=OFTEN):
     """An endless stream of packs of the core world that come in twos: a policy and the same said
     otherwise, with the same cases."""
     import edits  # which builds upon this file
@@ -123,7 +126,7 @@ def same_packs(seed):
         q = edits.no_op(p, rng, rng.choice([*edits.NO_OP, "reframed"]))
         if q:
             cases = pick_cases(p, rng, CASES_A_PACK, clashes=rng.choice([0, 1]))
-            effort = rng.choices(["low", "medium", "high"], [90, 6, 4])[0]
+            effort = rng.choices(EFFORTS, often)[0]
             yield pack(p, cases, rng, effort)
             yield pack(q, cases, rng, effort)
 

@@ -106,15 +106,15 @@ def to_device(batch, device):
     return {k: [(o.to(device), w.to(device)) for o, w in v] if k == "own" else v.to(device) if isinstance(v, torch.Tensor) else v for k, v in batch.items()}
 
 
-def produce(queue, tokenizer_path, seed, packs_a_step, progress, world):
+def produce(queue, tokenizer_path, seed, packs_a_step, progress, world, often):
     torch.set_num_threads(1)
     harmony = Harmony(Tokenizer.from_file(tokenizer_path))
     know(harmony)
     drill, rng = Drill(harmony), random.Random(seed)
     worlds, shares = (["core", "wide"], [CORE, 1 - CORE]) if world == "both" else ([world], [1])
-    streams = {w: G.training_packs(seed, easy=lambda: progress.value < EASY_UNTIL, world=w) for w in worlds}
+    streams = {w: G.training_packs(seed, easy=lambda: progress.value < EASY_UNTIL, world=w, often=often) for w in worlds}
 
-    same = G.same_packs(seed)
+    same = G.same_packs(seed, often)
 
     def made(w, cases, easy, facts_only=False, **more):
         p = G.maker(w)(rng, G.language(rng, w), easy=easy, **more)
@@ -158,6 +158,7 @@ def main():
     ap.add_argument("--packs", type=int, default=8, help="packs a step")
     ap.add_argument("--seed", type=int, default=1)
     ap.add_argument("--producers", type=int, default=1, help="processes that make packs; one makes some 100,000 tokens a second, a GPU wants more")
+    ap.add_argument("--often", type=float, nargs=3, default=G.OFTEN, metavar=("LOW", "MEDIUM", "HIGH"), help="how often the core world's packs ask for each effort")
     ap.add_argument("--rate", type=float, default=2e-3)
     ap.add_argument("--decay-from", type=float, default=0.4, help="share of the minutes after which the rate falls")
     ap.add_argument("--checkpoint-minutes", type=float, default=5)
@@ -202,7 +203,7 @@ def main():
         checks["held, core"] = items(50_002, True, "core")
     share = mp.Value("d", state["seconds"] / (a.minutes * 60))
     queue = mp.Queue(maxsize=24)
-    workers = [mp.Process(target=produce, args=(queue, str(tok_path), a.seed * 1000 + state["step"] + 10_000_000 * k, a.packs, share, a.world), daemon=True) for k in range(a.producers)]
+    workers = [mp.Process(target=produce, args=(queue, str(tok_path), a.seed * 1000 + state["step"] + 10_000_000 * k, a.packs, share, a.world, a.often), daemon=True) for k in range(a.producers)]
     for worker in workers:
         worker.start()
     budget, begin, base, last = a.minutes * 60, clock(), state["seconds"], clock()

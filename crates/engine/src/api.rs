@@ -296,6 +296,11 @@ impl Engine {
         self.loaded.run_to_the_bound();
     }
 
+    /// Whether replies begin together, for measuring.
+    pub(crate) fn begin_together(&self, together: bool) {
+        self.loaded.begin_together(together);
+    }
+
     /// Forgets the shared prefix of the last call, for measuring.
     pub(crate) fn forget(&self) {
         self.loaded.forget();

@@ -2,6 +2,8 @@
 //! edit. Everything goes through `Engine::generate`, as judging does; replies run to their
 //! bound, so that random weights can be measured. Medians with the least and the most.
 
+mod kernels;
+
 use serde::Serialize;
 use std::path::Path;
 use std::time::Instant;
@@ -12,6 +14,8 @@ use crate::{
     Alternatives, Cancel, Effort, Engine, Event, GenerateError, LoadError, Placement, Prefix,
     Request, Sampling,
 };
+
+pub use kernels::{Kernel, Weights};
 
 /// A model loaded to be measured.
 pub struct Bench {
@@ -212,8 +216,12 @@ impl Bench {
         let (mut found, mut done) = (0, None);
         let (mut steps, mut totals, mut wholes) = (Vec::new(), Vec::new(), Vec::new());
         for round in 0..=repeats {
-            let alone = self.run(&prefix, &short, cancel)?;
-            let whole = self.run(&prefix, &long, cancel)?;
+            self.engine.begin_together(true);
+            let runs = self
+                .run(&prefix, &short, cancel)
+                .and_then(|alone| Ok((alone, self.run(&prefix, &long, cancel)?)));
+            self.engine.begin_together(false);
+            let (alone, whole) = runs?;
             found = whole.prefix_tokens;
             done = whole
                 .done

@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use crate::linear::{BLOCK, Product, Shared, interleave, rows_of};
 use crate::mxfp4::{Packed, fp4_product};
-use crate::panel::{Panels, Target, WIDTH, task_panels};
+use crate::panel::{Panels, Target, WIDTH};
 use crate::quant::Quantised;
 use crate::simd::{Isa, Lanes, exp, exp_one, multiversion};
 use crate::work::{Done, Work};
@@ -198,9 +198,7 @@ impl Experts {
         assert_eq!((x.len(), x.blocks()), (assigned.len(), weights.blocks()));
         let mut y = vec![0.0; assigned.len() * o];
         let to = Shared(y.as_mut_ptr());
-        let tasks = tasks(assigned, o, |rows| {
-            task_panels(self.isa, rows, x.blocks()) * WIDTH
-        });
+        let tasks = tasks(assigned, o, |rows| weights.task(self.isa, rows) * WIDTH);
         tasks.par_iter().for_each(|task| {
             let target = Target {
                 y: to.at(task.rows.start * o + task.outs.start),

@@ -8,6 +8,7 @@
 //! the first block to the last. So an output depends on its own row and weights alone,
 //! whatever N, the tile, the threads or the instruction set are.
 
+use pack::{exponent, put_q8, q8_block};
 use rayon::prelude::*;
 
 use crate::LoadError;
@@ -15,11 +16,14 @@ use crate::dot::{Sums, by_dot};
 use crate::linear::{BLOCK, Shared};
 use crate::mxfp4::BLOCK_BYTES;
 use crate::pages::Pages;
-use crate::quant::{MOST, Quantised, Rows};
+use crate::quant::{Quantised, Rows};
 use crate::simd::{Isa, Lanes, prefetch};
 
 /// Outputs of a panel.
 pub(crate) const WIDTH: usize = 16;
+
+/// Rows of activations that a tile holds, where there are tiles.
+pub(crate) const TILE: usize = 16;
 
 /// How far ahead of its use a weight is asked for.
 const AHEAD_BYTES: usize = 4096;
@@ -200,13 +204,33 @@ impl Panels {
         unsafe {
             match self.format {
                 #[cfg(target_arch = "x86_64")]
-                Format::Fp4 if on_tiles(isa, job.to.rows) => amx::product::<Fp4>(&job),
+                Format::Fp4 if self.on_tiles(isa, job.to.rows) => amx::product::<Fp4>(&job),
                 #[cfg(target_arch = "x86_64")]
-                Format::Q8 if on_tiles(isa, job.to.rows) => amx::product::<Q8>(&job),
+                Format::Q8 if self.on_tiles(isa, job.to.rows) => amx::product::<Q8>(&job),
                 Format::Fp4 => fp4_product(isa, job),
                 Format::Q8 => q8_product(isa, job),
             }
         }
+    }
+
+    /// Whether a product of so many rows is made on tiles.
+    #[cfg(target_arch = "x86_64")]
+    fn on_tiles(&self, isa: Isa, rows: usize) -> bool {
+        isa == Isa::Amx && rows >= amx::rows_min(self.format)
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    fn on_tiles(&self, _: Isa, _: usize) -> bool {
+        false
+    }
+
+    /// Panels that make a task, at `rows` rows each.
+    pub(crate) fn task(&self, isa: Isa, rows: usize) -> usize {
+        let grain = match self.on_tiles(isa, rows) {
+            true => TILE_GRAIN,
+            false => GRAIN,
+        };
+        (grain / (rows * self.blocks * BLOCK * WIDTH).max(1)).max(1)
     }
 
     /// Bytes in memory.
@@ -221,49 +245,6 @@ impl Panels {
     pub(crate) fn panels(&self) -> usize {
         self.panels
     }
-}
-
-/// An MXFP4 scale s, 2^(s − 127), as the exponent of half of it, since weights are looked up
-/// doubled. Below the normal numbers it is zero; what stands for no number becomes infinite.
-fn exponent(scale: u8) -> u8 {
-    match scale {
-        255 => 255,
-        s => s.saturating_sub(1),
-    }
-}
-
-/// The scale, rounded to f16, and the values in their own order.
-fn q8_block(values: &[f32]) -> (half::f16, [i8; BLOCK]) {
-    let most = values.iter().fold(0.0_f32, |most, v| most.max(v.abs()));
-    let scale = half::f16::from_f32(most / MOST);
-    let steps = match scale.to_f32() {
-        0.0 => 0.0,
-        scale => scale.recip(),
-    };
-    // Adding 1.5 × 2^23 rounds to the nearest integer, ties to the even one; a call to do so would
-    // take longer than the rest.
-    let q =
-        |i: usize| ((values[i] * steps).clamp(-MOST, MOST) + 12_582_912.0).to_bits() as u8 as i8;
-    (scale, std::array::from_fn(q))
-}
-
-/// Puts an output's block where the kernel reads it: quads of even places and of odd ones in
-/// turn, each signed byte plus 128.
-fn put_q8(
-    weights: &mut [u8],
-    scales: &mut [u8],
-    block: usize,
-    lane: usize,
-    scale: half::f16,
-    value: impl Fn(usize) -> i8,
-) {
-    let to = &mut weights[block * WIDTH * BLOCK..];
-    for i in 0..BLOCK {
-        let (place, odd) = (i / 2, i % 2);
-        let at = (place / 4 * 2 + odd) * 64 + lane * 4 + place % 4;
-        to[at] = value(i) as u8 ^ 0x80;
-    }
-    scales[(block * WIDTH + lane) * 2..][..2].copy_from_slice(&scale.to_le_bytes());
 }
 
 /// Where a product's results go: row n, output o to `y[n · stride + o]`.
@@ -284,12 +265,6 @@ struct Job {
     outs: usize,
     x: Rows,
     to: Target,
-}
-
-/// Whether a product of so many rows is made on tiles.
-#[cfg(target_arch = "x86_64")]
-fn on_tiles(isa: Isa, rows: usize) -> bool {
-    isa == Isa::Amx && rows >= amx::ROWS_MIN
 }
 
 /// How a format's weights become quads.
@@ -411,7 +386,7 @@ unsafe fn tile<S: Sums, P: Packing, const R: usize>(job: &Job, row: usize, out: 
             let weights = weights.add(block * weight_bytes);
             let mut sums = [S::splat(0); R];
             for (r, sums) in sums.iter_mut().enumerate() {
-                let sum = *job.x.sums.add((row + r) * blocks + block);
+                let sum = *job.x.sums.add(block * job.x.stride + row + r);
                 *sums = S::splat(-P::offset::<S>() * sum);
             }
             for quarter in 0..4 {
@@ -425,29 +400,44 @@ unsafe fn tile<S: Sums, P: Packing, const R: usize>(job: &Job, row: usize, out: 
             }
             let scale = P::scale::<S>(scales.add(block * scale_bytes));
             for (r, (total, sums)) in totals.iter_mut().zip(sums).enumerate() {
-                let x_scale = *job.x.scales.add((row + r) * blocks + block);
+                let x_scale = *job.x.scales.add(block * job.x.stride + row + r);
                 let scale = scale.mul(S::Lanes::splat(x_scale));
                 *total = sums.to_lanes().mul_add(scale, *total);
             }
         }
+        let bias = bias_of::<S::Lanes>(job, out);
         for (r, total) in totals.into_iter().enumerate() {
-            put(job, row + r, out, total);
+            put(job, row + r, out, total.add(bias));
         }
     }
     R
 }
 
-/// Adds the bias and stores as many of the sixteen outputs as there are.
+/// The bias of sixteen outputs from `out` on, or of as many as there are.
+#[inline(always)]
+unsafe fn bias_of<L: Lanes>(job: &Job, out: usize) -> L {
+    let room = WIDTH.min(job.outs - out);
+    // SAFETY: `room` numbers are there, if any are.
+    unsafe {
+        if job.to.bias.is_null() {
+            return L::splat(0.0);
+        }
+        let from = job.to.bias.add(out);
+        if room == WIDTH {
+            return L::load(from);
+        }
+        let mut last = [0.0; WIDTH];
+        std::ptr::copy_nonoverlapping(from, last.as_mut_ptr(), room);
+        L::load(last.as_ptr())
+    }
+}
+
+/// Stores as many of the sixteen outputs as there are.
 #[inline(always)]
 unsafe fn put<L: Lanes>(job: &Job, row: usize, out: usize, total: L) {
     let room = WIDTH.min(job.outs - out);
-    // SAFETY: `room` outputs are there, of results and of the bias.
+    // SAFETY: `room` outputs are there.
     unsafe {
-        let mut bias = [0.0; WIDTH];
-        if !job.to.bias.is_null() {
-            std::ptr::copy_nonoverlapping(job.to.bias.add(out), bias.as_mut_ptr(), room);
-        }
-        let total = total.add(L::load(bias.as_ptr()));
         let to = job.to.y.add(row * job.to.stride + out);
         if room == WIDTH {
             total.store(to);
@@ -479,19 +469,6 @@ const GRAIN: usize = 1 << 19;
 /// On tiles, which are quicker and want more to begin.
 const TILE_GRAIN: usize = 1 << 25;
 
-/// Panels that make a task, at `rows` rows each.
-pub(crate) fn task_panels(isa: Isa, rows: usize, blocks: usize) -> usize {
-    #[cfg(target_arch = "x86_64")]
-    let grain = if on_tiles(isa, rows) {
-        TILE_GRAIN
-    } else {
-        GRAIN
-    };
-    #[cfg(not(target_arch = "x86_64"))]
-    let (grain, _) = (GRAIN, isa);
-    (grain / (rows * blocks * BLOCK * WIDTH).max(1)).max(1)
-}
-
 /// x: [N, K] → [N, O]
 pub(crate) fn multiply(
     isa: Isa,
@@ -508,7 +485,7 @@ pub(crate) fn multiply(
     let rows = x.len();
     let mut y = vec![0.0; rows * outs];
     let to = Shared(y.as_mut_ptr());
-    let panels = task_panels(isa, rows, x.blocks());
+    let panels = weights.task(isa, rows);
     let run = |task: usize| {
         let first = task * panels * WIDTH;
         let target = Target {
@@ -530,6 +507,7 @@ pub(crate) fn multiply(
 
 #[cfg(target_arch = "x86_64")]
 mod amx;
+mod pack;
 #[cfg(test)]
 #[path = "panel/tests.rs"]
 mod tests;

@@ -8,6 +8,7 @@
 use rayon::prelude::*;
 
 use crate::linear::{BLOCK, interleave};
+use crate::panel::TILE;
 use crate::simd::{Isa, Lanes, multiversion};
 
 /// The largest size of a quantised value.
@@ -16,28 +17,25 @@ pub(crate) const MOST: f32 = 127.0;
 /// Values worth a task of their own.
 const GRAIN: usize = 1 << 15;
 
-/// N rows of activations.
+/// N rows of activations. Behind the last lie zeros, so that a tile can be read at each row.
 #[derive(Default)]
 pub(crate) struct Quantised {
     /// [N, blocks × 32]
     values: Vec<i8>,
-    /// [N, blocks]
+    /// [blocks, N]: those that are used together lie together.
     scales: Vec<f32>,
     /// The sum of each block's values: what weights with an offset count too much.
     sums: Vec<i32>,
     blocks: usize,
+    rows: usize,
+}
+
+/// Rows that a tile may read behind `rows` of them.
+fn spare(rows: usize) -> usize {
+    if rows > 1 { TILE - 1 } else { 0 }
 }
 
 impl Quantised {
-    fn with(rows: usize, blocks: usize) -> Quantised {
-        Quantised {
-            values: vec![0; rows * blocks * BLOCK],
-            scales: vec![0.0; rows * blocks],
-            sums: vec![0; rows * blocks],
-            blocks,
-        }
-    }
-
     /// x: [N, K] in its own order.
     pub(crate) fn rows(isa: Isa, x: &[f32], k: usize) -> Quantised {
         Quantised::made(isa, x, k, interleave)
@@ -49,12 +47,13 @@ impl Quantised {
     }
 
     fn made(isa: Isa, x: &[f32], k: usize, order: impl Fn(&[f32], &mut [f32]) + Sync) -> Quantised {
-        let blocks = k.div_ceil(BLOCK);
-        let mut to = Quantised::with(x.len() / k, blocks);
+        let (blocks, rows) = (k.div_ceil(BLOCK), x.len() / k);
+        let mut values = vec![0; (rows + spare(rows)) * blocks * BLOCK];
+        let (mut scales, mut sums) = (vec![0.0; rows * blocks], vec![0; rows * blocks]);
         x.par_chunks_exact(k)
-            .zip(to.values.par_chunks_exact_mut(blocks * BLOCK))
-            .zip(to.scales.par_chunks_exact_mut(blocks))
-            .zip(to.sums.par_chunks_exact_mut(blocks))
+            .zip(values.par_chunks_exact_mut(blocks * BLOCK))
+            .zip(scales.par_chunks_exact_mut(blocks))
+            .zip(sums.par_chunks_exact_mut(blocks))
             .with_min_len(GRAIN / k + 1)
             .for_each_init(
                 || vec![0.0; blocks * BLOCK],
@@ -69,34 +68,38 @@ impl Quantised {
                     unsafe { quantise(isa, row.as_ptr(), blocks, to) };
                 },
             );
-        to
+        Quantised {
+            values,
+            scales: by_block(&scales, blocks, 0..rows, |row, block| row * blocks + block),
+            sums: by_block(&sums, blocks, 0..rows, |row, block| row * blocks + block),
+            blocks,
+            rows,
+        }
     }
 
     /// The rows of `from` in the order that `which` names, as often as it does.
     pub(crate) fn gathered(
         from: &Quantised,
-        which: impl ExactSizeIterator<Item = usize>,
+        which: impl ExactSizeIterator<Item = usize> + Clone,
     ) -> Quantised {
-        let blocks = from.blocks;
-        let mut to = Quantised {
-            values: Vec::with_capacity(which.len() * blocks * BLOCK),
-            scales: Vec::with_capacity(which.len() * blocks),
-            sums: Vec::with_capacity(which.len() * blocks),
-            blocks,
-        };
-        for row in which {
-            to.values
-                .extend_from_slice(&from.values[row * blocks * BLOCK..][..blocks * BLOCK]);
-            to.scales
-                .extend_from_slice(&from.scales[row * blocks..][..blocks]);
-            to.sums
-                .extend_from_slice(&from.sums[row * blocks..][..blocks]);
+        let (blocks, rows) = (from.blocks, which.len());
+        let row_bytes = blocks * BLOCK;
+        let mut values = vec![0; (rows + spare(rows)) * row_bytes];
+        for (to, row) in values.chunks_exact_mut(row_bytes).zip(which.clone()) {
+            to.copy_from_slice(&from.values[row * row_bytes..][..row_bytes]);
         }
-        to
+        let at = |row: usize, block: usize| block * from.rows + row;
+        Quantised {
+            values,
+            scales: by_block(&from.scales, blocks, which.clone(), at),
+            sums: by_block(&from.sums, blocks, which, at),
+            blocks,
+            rows,
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.scales.len() / self.blocks.max(1)
+        self.rows
     }
 
     pub(crate) fn blocks(&self) -> usize {
@@ -107,18 +110,38 @@ impl Quantised {
     pub(crate) fn from(&self, row: usize) -> Rows {
         Rows {
             values: self.values[row * self.blocks * BLOCK..].as_ptr(),
-            scales: self.scales[row * self.blocks..].as_ptr(),
-            sums: self.sums[row * self.blocks..].as_ptr(),
+            scales: self.scales[row..].as_ptr(),
+            sums: self.sums[row..].as_ptr(),
+            stride: self.rows,
         }
     }
+}
+
+/// [blocks, N] of the numbers of rows, and what a tile may read behind them.
+fn by_block<T: Copy + Default>(
+    from: &[T],
+    blocks: usize,
+    rows: impl ExactSizeIterator<Item = usize> + Clone,
+    at: impl Fn(usize, usize) -> usize,
+) -> Vec<T> {
+    let spare = spare(rows.len());
+    let mut to = Vec::with_capacity(blocks * rows.len() + spare);
+    for block in 0..blocks {
+        to.extend(rows.clone().map(|row| from[at(row, block)]));
+    }
+    to.resize(to.len() + spare, T::default());
+    to
 }
 
 /// Where quantised rows lie.
 #[derive(Clone, Copy)]
 pub(crate) struct Rows {
+    /// A row behind the other.
     pub values: *const i8,
+    /// Block b of row r at `b · stride + r`.
     pub scales: *const f32,
     pub sums: *const i32,
+    pub stride: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -196,7 +219,7 @@ mod tests {
             let mut wide = vec![0.0; 128];
             interleave(x, &mut wide);
             for (i, x) in wide.iter().enumerate() {
-                let scale = first.scales[row * 4 + i / BLOCK];
+                let scale = first.scales[i / BLOCK * n + row];
                 let back = f32::from(first.values[row * 128 + i]) * scale;
                 assert!((back - x).abs() <= 0.501 * scale, "{back} {x}");
             }
@@ -204,7 +227,7 @@ mod tests {
         for block in 0..n * 4 {
             let values = &first.values[block * BLOCK..][..BLOCK];
             let sum: i32 = values.iter().map(|&v| i32::from(v)).sum();
-            assert_eq!(first.sums[block], sum);
+            assert_eq!(first.sums[block % 4 * n + block / 4], sum);
             assert!(values.iter().any(|v| v.abs() == 127));
         }
         for isa in Isa::available() {
@@ -214,8 +237,12 @@ mod tests {
         }
         let picked = Quantised::gathered(&first, [2, 0, 2].into_iter());
         assert_eq!(picked.len(), 3);
-        assert_eq!(picked.values[..128], first.values[256..]);
+        assert_eq!(picked.values[..128], first.values[256..384]);
         assert_eq!(picked.values[128..256], first.values[..128]);
+        let scales =
+            |of: &Quantised, row: usize| [0, 1, 2, 3].map(|b| of.scales[b * of.rows + row]);
+        assert_eq!(scales(&picked, 2), scales(&first, 2));
+        assert_eq!(scales(&picked, 1), scales(&first, 0));
     }
 
     #[test]

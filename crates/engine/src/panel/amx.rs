@@ -10,16 +10,26 @@ use std::arch::asm;
 use std::arch::x86_64::*;
 use std::cell::RefCell;
 
-use super::{AHEAD_BYTES, BLOCK, Job, Packing, WIDTH, put};
+use super::{AHEAD_BYTES, BLOCK, Format, Job, Packing, TILE, WIDTH, bias_of, put};
 use crate::dot::Vnni;
-use crate::simd::{Avx512, prefetch};
+use crate::simd::{Avx512, Lanes, prefetch};
 
-/// Rows of a tile.
-const TILE: usize = 16;
-/// Fewer rows are quicker without unpacking.
-pub(super) const ROWS_MIN: usize = 5;
-/// Blocks whose sums are made before the first are read: even.
-const DEEP: usize = 8;
+/// Rows from which on tiles are quicker than AVX-512; the weights of `fast` cost more to unpack
+/// where they have 4 bits.
+pub(super) fn rows_min(format: Format) -> usize {
+    match format {
+        Format::Fp4 => 9,
+        Format::Q8 => 5,
+    }
+}
+
+/// Pairs of blocks between the steps of a pair's way: what is stored by one step is read by the
+/// next only when it has reached the cache, as tiles read nothing that is still on its way.
+const LAG: usize = 4;
+/// Pairs whose sums there is room for: a power of two, more than the lag.
+const SUMS: usize = 8;
+/// Blocks whose weights there is room for where only one group of rows wants them.
+const WEIGHTS: usize = 32;
 
 /// A cache line.
 #[derive(Clone, Copy)]
@@ -27,6 +37,8 @@ const DEEP: usize = 8;
 pub(super) struct Line(#[expect(dead_code, reason = "written and read by address")] [u8; 64]);
 
 const ZERO: Line = Line([0; 64]);
+/// Lines of a block of sixteen outputs' unpacked weights.
+const BLOCK_LINES: usize = BLOCK * WIDTH / 64;
 
 /// What `ldtilecfg` reads: the shape of each tile.
 #[repr(C, align(64))]
@@ -38,15 +50,15 @@ struct Shapes {
     rows: [u8; 16],
 }
 
-/// Tiles 0 and 3: sums, 16 × 16 i32. 1 and 4: activations, 16 × 32 i8. 2 and 5: weights, 8
+/// Tiles 0 and 3: sums, R × 16 i32. 1 and 4: activations, R × 32 i8. 2 and 5: weights, 8
 /// quads × 16.
-static SHAPES: Shapes = {
-    let (mut row_bytes, mut rows) = ([0; 16], [0; 16]);
+const fn shapes(rows: usize) -> Shapes {
+    let (mut row_bytes, mut of_rows) = ([0; 16], [0; 16]);
     let mut set = 0;
     while set < 6 {
-        (row_bytes[set], rows[set]) = (64, TILE as u8);
-        (row_bytes[set + 1], rows[set + 1]) = (BLOCK as u16, TILE as u8);
-        (row_bytes[set + 2], rows[set + 2]) = (64, (BLOCK / 4) as u8);
+        (row_bytes[set], of_rows[set]) = (64, rows as u8);
+        (row_bytes[set + 1], of_rows[set + 1]) = (BLOCK as u16, rows as u8);
+        (row_bytes[set + 2], of_rows[set + 2]) = (64, (BLOCK / 4) as u8);
         set += 3;
     }
     Shapes {
@@ -54,19 +66,20 @@ static SHAPES: Shapes = {
         start_row: 0,
         reserved: [0; 14],
         row_bytes,
-        rows,
+        rows: of_rows,
     }
-};
+}
+
+static WHOLE: Shapes = shapes(TILE);
+static HALF: Shapes = shapes(TILE / 2);
 
 /// Room of one thread.
 #[derive(Default)]
 struct Scratch {
-    /// A panel: for each block eight lines.
+    /// Unpacked: for each block eight lines.
     weights: Vec<Line>,
-    /// Sixteen rows of activations where the job has fewer.
-    rows: Vec<Line>,
-    /// Their scales.
-    scales: Vec<Line>,
+    /// For each pair of blocks two tiles of sums.
+    sums: Vec<Line>,
 }
 
 thread_local! {
@@ -80,127 +93,133 @@ thread_local! {
 #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vnni,avx2,fma,f16c")]
 pub(super) unsafe fn product<P: Packing>(job: &Job) {
     SCRATCH.with_borrow_mut(|scratch| {
+        let half = job.to.rows <= TILE / 2;
+        let shapes = if half { &HALF } else { &WHOLE };
         // SAFETY: passed on.
         unsafe {
-            asm!("ldtilecfg [{}]", in(reg) &raw const SHAPES, options(nostack, readonly));
-            panels::<P>(job, scratch);
+            asm!("ldtilecfg [{}]", in(reg) shapes, options(nostack, readonly));
+            match half {
+                true => panels::<P, { TILE / 2 }>(job, scratch),
+                false => panels::<P, TILE>(job, scratch),
+            }
             asm!("tilerelease", options(nostack, nomem));
         }
     });
 }
 
 #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vnni,avx2,fma,f16c")]
-unsafe fn panels<P: Packing>(job: &Job, scratch: &mut Scratch) {
+unsafe fn panels<P: Packing, const R: usize>(job: &Job, scratch: &mut Scratch) {
     let (weight_bytes, scale_bytes) = P::FORMAT.sizes();
     let (blocks, rows) = (job.blocks, job.to.rows);
-    let groups = rows.div_ceil(TILE);
-    // SAFETY: rows and outputs are the job's; scratch is as long as it is made here.
+    let kept = match rows <= R {
+        true => WEIGHTS,
+        false => blocks.next_power_of_two().max(WEIGHTS),
+    };
+    scratch.weights.resize(kept * BLOCK_LINES, ZERO);
+    scratch.sums.resize(SUMS * 2 * TILE, ZERO);
+    // SAFETY: rows and outputs are the job's, whose rows are followed by as many as a tile
+    // has; scratch is as long as it is made here.
     unsafe {
-        scratch.weights.resize(blocks * BLOCK / 4, ZERO);
-        // A tile reads sixteen rows: the last ones, if they are fewer, from a copy.
-        let (whole, row_bytes) = (rows / TILE * TILE, blocks * BLOCK);
-        scratch.rows.resize((TILE * row_bytes).div_ceil(64), ZERO);
-        scratch
-            .scales
-            .resize((TILE * blocks * 4).div_ceil(64), ZERO);
-        let last: *mut i8 = scratch.rows.as_mut_ptr().cast();
-        let last_scales: *mut f32 = scratch.scales.as_mut_ptr().cast();
-        if whole < rows {
-            let (from, scales) = (
-                job.x.values.add(whole * row_bytes),
-                job.x.scales.add(whole * blocks),
-            );
-            from.copy_to_nonoverlapping(last, (rows - whole) * row_bytes);
-            scales.copy_to_nonoverlapping(last_scales, (rows - whole) * blocks);
-        }
         let mut out = 0;
         while out < job.outs {
             let panel = out / WIDTH * blocks;
-            let packed = job.weights.add(panel * weight_bytes);
-            let weights = scratch.weights.as_mut_ptr();
-            for block in 0..blocks {
-                let packed = packed.add(block * weight_bytes);
-                for line in 0..weight_bytes / 64 {
-                    prefetch(packed.wrapping_add(AHEAD_BYTES + line * 64));
-                }
-                P::unpack(packed, weights.add(block * BLOCK / 4));
-            }
-            for group in 0..groups {
-                let (x, x_scales) = match group * TILE < whole {
-                    true => (
-                        job.x.values.add(group * TILE * row_bytes),
-                        job.x.scales.add(group * TILE * blocks),
-                    ),
-                    false => (last.cast_const(), last_scales.cast_const()),
-                };
-                let tile = Tile {
-                    x,
-                    x_scales,
-                    weights,
+            let bias = bias_of::<Avx512>(job, out);
+            let mut packed = Some(job.weights.add(panel * weight_bytes));
+            let mut row = 0;
+            while row < rows {
+                let group = Group {
+                    x: job.x.values.add(row * blocks * BLOCK),
+                    x_scales: job.x.scales.add(row),
+                    stride: job.x.stride,
+                    // Unpacked for the first rows, and there for the others.
+                    packed: packed.take(),
+                    weights: scratch.weights.as_mut_ptr(),
+                    kept,
                     scales: job.scales.add(panel * scale_bytes),
+                    sums: scratch.sums.as_mut_ptr(),
                     blocks,
                 };
-                let totals = tile.totals::<P>();
-                let rows = TILE.min(rows - group * TILE);
-                for (row, total) in totals.into_iter().take(rows).enumerate() {
-                    put(job, group * TILE + row, out, Avx512(total));
+                let totals = group.totals::<P, R>();
+                for (r, total) in totals.into_iter().take(rows - row).enumerate() {
+                    put(job, row + r, out, Avx512(total).add(bias));
                 }
+                row += R;
             }
             out += WIDTH;
         }
     }
 }
 
-/// Sixteen rows by the outputs of one panel.
-struct Tile {
+/// R rows by the outputs of one panel.
+struct Group {
     x: *const i8,
     x_scales: *const f32,
-    weights: *const Line,
+    stride: usize,
+    packed: Option<*const u8>,
+    weights: *mut Line,
+    /// Blocks that `weights` holds: a power of two.
+    kept: usize,
     scales: *const u8,
+    sums: *mut Line,
     blocks: usize,
 }
 
-impl Tile {
+impl Group {
+    /// Each pair of blocks is unpacked, then multiplied, then scaled and added, from the first
+    /// to the last; between these steps others' steps are taken.
     #[inline]
     #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vnni,avx2,fma,f16c")]
-    unsafe fn totals<P: Packing>(&self) -> [__m512; TILE] {
-        let (_, scale_bytes) = P::FORMAT.sizes();
-        // SAFETY: pointers are to as many blocks; tiles are configured.
+    unsafe fn totals<P: Packing, const R: usize>(&self) -> [__m512; R] {
+        let pairs = self.blocks.div_ceil(2);
+        let mut totals = [_mm512_setzero_ps(); R];
+        // SAFETY: pairs are within the blocks; tiles are configured.
         unsafe {
-            let mut sums = [[ZERO; TILE]; DEEP];
-            let mut totals = [_mm512_setzero_ps(); TILE];
-            // Sums of several blocks are stored before the first are read: a tile on its way
-            // to memory cannot be read from on the way.
-            for first in (0..self.blocks).step_by(DEEP) {
-                let deep = DEEP.min(self.blocks - first);
-                for pair in (0..deep).step_by(2) {
-                    self.multiply(first + pair, &raw mut sums[pair], pair + 1 < deep);
+            for step in 0..pairs + 2 * LAG {
+                if let (Some(packed), true) = (self.packed, step < pairs) {
+                    self.unpack::<P>(packed, 2 * step);
+                    self.unpack::<P>(packed, (2 * step + 1).min(self.blocks - 1));
                 }
-                for (block, sums) in sums.iter().enumerate().take(deep) {
-                    let block = first + block;
-                    let scale = P::scale::<Vnni>(self.scales.add(block * scale_bytes)).0;
-                    let x_scales = self.x_scales.add(block);
-                    let sums: *const i32 = sums.as_ptr().cast();
-                    for (row, total) in totals.iter_mut().enumerate() {
-                        let sum = _mm512_load_si512(sums.add(row * WIDTH).cast());
-                        let scale =
-                            _mm512_mul_ps(scale, _mm512_set1_ps(*x_scales.add(row * self.blocks)));
-                        *total = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), scale, *total);
-                    }
+                // Before the next sums are stored, which lie at like addresses.
+                if step >= 2 * LAG {
+                    self.add::<P, R>(step - 2 * LAG, &mut totals);
+                }
+                if (LAG..pairs + LAG).contains(&step) {
+                    self.multiply(step - LAG);
                 }
             }
-            totals
+        }
+        totals
+    }
+
+    #[inline(always)]
+    unsafe fn lines(&self, block: usize) -> *mut Line {
+        // SAFETY: as many blocks are kept.
+        unsafe { self.weights.add((block & (self.kept - 1)) * BLOCK_LINES) }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vnni,avx2,fma,f16c")]
+    unsafe fn unpack<P: Packing>(&self, packed: *const u8, block: usize) {
+        let (weight_bytes, _) = P::FORMAT.sizes();
+        // SAFETY: a block of the panel.
+        unsafe {
+            let packed = packed.add(block * weight_bytes);
+            for line in 0..weight_bytes / 64 {
+                prefetch(packed.wrapping_add(AHEAD_BYTES + line * 64));
+            }
+            P::unpack(packed, self.lines(block));
         }
     }
 
-    /// Stores the sums of a block, and those of the next one behind them.
+    /// Stores the sums of two blocks; where there is one, twice the same.
     #[inline]
     #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vnni,avx2,fma,f16c")]
-    unsafe fn multiply(&self, block: usize, sums: *mut [Line; TILE], both: bool) {
+    unsafe fn multiply(&self, pair: usize) {
         let row = self.blocks * BLOCK;
-        let next = block + usize::from(both);
-        // SAFETY: as for `totals`; there is room for two blocks' sums. Nothing else uses tiles.
+        let (block, next) = (2 * pair, (2 * pair + 1).min(self.blocks - 1));
+        // SAFETY: as for `totals`; there is room for these sums. Nothing else uses tiles.
         unsafe {
+            let sums = self.sums.add(pair % SUMS * 2 * TILE);
             asm!(
                 "tileloadd tmm1, [{x} + {row}]",
                 "tileloadd tmm2, [{weights} + {line}]",
@@ -215,13 +234,35 @@ impl Tile {
                 x = in(reg) self.x.add(block * BLOCK),
                 x_next = in(reg) self.x.add(next * BLOCK),
                 row = in(reg) row,
-                weights = in(reg) self.weights.add(block * BLOCK / 4),
-                weights_next = in(reg) self.weights.add(next * BLOCK / 4),
+                weights = in(reg) self.lines(block),
+                weights_next = in(reg) self.lines(next),
                 line = in(reg) 64_usize,
                 sums = in(reg) sums,
-                sums_next = in(reg) sums.add(1),
+                sums_next = in(reg) sums.add(TILE),
                 options(nostack),
             );
+        }
+    }
+
+    /// Scales the sums of two blocks, or of the last one, and adds them.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vnni,avx2,fma,f16c")]
+    unsafe fn add<P: Packing, const R: usize>(&self, pair: usize, totals: &mut [__m512; R]) {
+        let (_, scale_bytes) = P::FORMAT.sizes();
+        // SAFETY: as for `totals`.
+        unsafe {
+            let sums: *const i32 = self.sums.add(pair % SUMS * 2 * TILE).cast();
+            for which in 0..2.min(self.blocks - 2 * pair) {
+                let block = 2 * pair + which;
+                let scale = P::scale::<Vnni>(self.scales.add(block * scale_bytes)).0;
+                let x_scales = self.x_scales.add(block * self.stride);
+                let sums = sums.add(which * TILE * WIDTH);
+                for (row, total) in totals.iter_mut().enumerate() {
+                    let sum = _mm512_load_si512(sums.add(row * WIDTH).cast());
+                    let scale = _mm512_mul_ps(scale, _mm512_set1_ps(*x_scales.add(row)));
+                    *total = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), scale, *total);
+                }
+            }
         }
     }
 }

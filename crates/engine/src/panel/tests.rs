@@ -3,12 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use super::*;
+use crate::quant::MOST;
 use crate::simd::FP4;
 use crate::testing::Noise;
 
 /// Widths and numbers of outputs with and without whole blocks, panels and tiles.
-const SHAPES: [(usize, usize); 4] = [(7, 32), (16, 64), (37, 96), (130, 320)];
-const ROWS: [usize; 10] = [1, 2, 3, 5, 7, 8, 13, 16, 31, 32];
+const SHAPES: [(usize, usize); 5] = [(7, 32), (16, 64), (37, 96), (130, 320), (33, 1120)];
+const ROWS: [usize; 12] = [1, 2, 3, 5, 7, 8, 9, 13, 16, 17, 31, 32];
 
 struct Rng(Noise);
 

@@ -1,10 +1,13 @@
 //! Random weights are loaded, run and compared.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use std::cell::Cell;
+
 use super::*;
 use crate::weights::Weights;
 use crate::{
-    Alternatives, Effort, Engine, Event, Finish, Numerics, Prefix, Request, Sampling, last_logits,
+    Alternatives, Effort, Engine, Event, Finish, Incoming, Numerics, Prefix, Request, Sampling,
+    last_logits,
 };
 
 fn request(dir: &Path, layers: u32, seed: u64) -> Synth {
@@ -163,4 +166,56 @@ fn the_published_shapes_have_the_published_sizes() {
         );
     }
     assert!(Like::GptOss20b.config(Some(0)).is_err());
+}
+
+#[test]
+fn a_large_model_answers_two_before_it_begins_the_others() {
+    let dir = tempfile::tempdir().unwrap();
+    // What keeps a model small is its bytes.
+    let large = request(dir.path(), 420, 5);
+    let bytes = written(&large).bytes;
+    assert!(bytes >= 64 << 20, "{bytes}");
+    for (request, first) in [
+        (large, 2),
+        (request(dir.path(), 2, 5), 4 * rayon::current_num_threads()),
+    ] {
+        if !request.out.exists() {
+            written(&request);
+        }
+        let engine = Engine::load(&request.out).unwrap();
+        let (given, ended) = (Cell::new(0), Cell::new(None));
+        let mut next = || {
+            let index = given.get();
+            given.set(index + 1);
+            (index < 8 * first).then(|| Incoming {
+                request: Request {
+                    user: "Buy now".to_owned(),
+                    sampling: Sampling::Greedy,
+                    tokens_max: 2,
+                    alternatives: Alternatives::default(),
+                    draft: None,
+                },
+                cancel: Cancel::default(),
+            })
+        };
+        let mut finished = 0;
+        let mut on_event = |event| {
+            if let Event::Finished { .. } = event {
+                finished += 1;
+                ended.set(ended.get().or(Some(given.get())));
+            }
+        };
+        let prefix = Prefix {
+            effort: Effort::Low,
+            developer: "Is this spam?".to_owned(),
+        };
+        engine
+            .generate_from(&prefix, &mut next, &Cancel::default(), &mut on_event)
+            .unwrap();
+        assert_eq!(finished, 8 * first);
+        assert!(
+            ended.get().is_some_and(|given| given <= first),
+            "{ended:?} of {first}"
+        );
+    }
 }
