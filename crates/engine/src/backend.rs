@@ -214,6 +214,14 @@ impl Backend {
         }
     }
 
+    /// Tokens of prompts that are computed in one step while no reply is under way.
+    pub(crate) fn prompt_rows(&self) -> usize {
+        match self {
+            Backend::Cpu(_) => PREFIX_CHUNK,
+            Backend::Gpu(_) => CHUNK,
+        }
+    }
+
     /// Appends each part's tokens to its sequence, which follows `shared`. Gives up between
     /// layers when `stop` says so; the sequences are then as before.
     pub(crate) fn forward(

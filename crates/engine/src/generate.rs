@@ -109,6 +109,12 @@ pub(crate) fn load_with(
         || place(&config, &weights),
     );
     let (vocabulary, backend) = (vocabulary?, backend?);
+    // What was copied need not be there twice.
+    let in_place = matches!(backend, Backend::Cpu(_)) && backend.numerics() == Numerics::Exact;
+    let digest = backend.digest(weights.digest(&hashed, in_place)?);
+    if !in_place {
+        weights.release();
+    }
     let name = dir.canonicalize().unwrap_or(dir.to_owned());
     let info = ModelInfo {
         name: name
@@ -116,7 +122,7 @@ pub(crate) fn load_with(
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned(),
-        digest: backend.digest(weights.digest(&hashed)?),
+        digest,
         device: backend.device().to_owned(),
         numerics: backend.numerics(),
         bytes: weights.bytes(),
@@ -125,10 +131,6 @@ pub(crate) fn load_with(
         vocab: config.vocab as u32,
         context_tokens: config.context as u32,
     };
-    // What was copied need not be there twice.
-    if matches!(backend, Backend::Gpu(_)) || backend.numerics() == Numerics::Fast {
-        weights.release();
-    }
     let (active_max, first_usual, crew) = match backend {
         Backend::Gpu(_) => (ACTIVE_MAX, FIRST_GPU, Crew::all_together()),
         Backend::Cpu(_) if info.bytes < SMALL_BYTES => {

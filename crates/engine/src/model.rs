@@ -57,7 +57,14 @@ impl Model {
             _ => "lm_head",
         };
         let head = linear(weights, numerics, head, [c.vocab, c.hidden], false)?;
-        let layers = (0..c.windows.len()).map(|i| Layer::load(c, weights, numerics, i));
+        let layers = (0..c.windows.len()).map(|i| {
+            let layer = Layer::load(c, weights, numerics, i);
+            if numerics == Numerics::Fast {
+                // It was copied: the file's pages need not be there as well.
+                weights.release();
+            }
+            layer
+        });
         Ok(Model {
             embedding: Embedding {
                 values: embedding,
@@ -315,8 +322,8 @@ impl From<candle_core::Error> for GenerateError {
 
 /// Tokens of prompts that are computed in one step beside replies.
 pub(crate) const CHUNK: usize = 128;
-/// Tokens of a shared prefix that are: nobody's reply waits for the step to end, and an expert
-/// that is read serves more of them.
+/// Tokens of a shared prefix that are, and of all prompts while nobody replies: nobody waits for the
+/// step to end, and an expert that is read serves more of them.
 pub(crate) const PREFIX_CHUNK: usize = 512;
 
 #[cfg(test)]

@@ -64,7 +64,12 @@ pub(crate) fn steps(
     active: &mut [Active],
 ) -> Option<Vec<Step>> {
     let replying = active.iter().filter(|a| a.is_replying()).count();
-    let mut room = CHUNK.saturating_sub(replying);
+    // Nobody waits for a longer step where nobody replies yet, and an expert that is read
+    // serves more rows of it.
+    let mut room = match replying {
+        0 => backend.prompt_rows(),
+        _ => CHUNK.saturating_sub(replying),
+    };
     let mut steps: Vec<Step> = Vec::with_capacity(active.len());
     let mut memory = backend.room();
     // The oldest one alone with all there is goes on, or says that it is not enough.
@@ -73,7 +78,7 @@ pub(crate) fn steps(
     for (i, a) in active.iter().enumerate() {
         let step = match a.is_replying() {
             false if waiting => Step::none(),
-            false => Step::of_prompt(a, room),
+            false => Step::of_prompt(a, room.min(CHUNK)),
             true => Step::of_reply(a, room, backend.config().context - shared.len()),
         };
         match memory.without(shared, &a.sequence, step.tokens.len()) {

@@ -172,14 +172,8 @@ impl Weights {
     /// Gives back the memory of pages that were read, where all but little was copied. They
     /// are read again from the file when they are needed again.
     pub(crate) fn release(&self) {
-        #[cfg(unix)]
         for (path, map) in &self.files {
-            use memmap2::UncheckedAdvice;
-            // SAFETY: a private map of a file that nobody writes through loses nothing.
-            let given = unsafe { map.unchecked_advise(UncheckedAdvice::DontNeed) };
-            if let Err(why) = given {
-                tracing::debug!(%why, path = %path.display(), "pages are kept");
-            }
+            release(path, map, 0..map.len());
         }
     }
 
@@ -294,8 +288,9 @@ impl Weights {
     }
 
     /// SHA-256 over `extra` and the weight files, each by its name and own SHA-256; the files
-    /// are hashed in parallel.
-    pub fn digest(&self, extra: &[PathBuf]) -> Result<String, LoadError> {
+    /// are hashed in parallel. Where their pages are not kept, no more of them than needed are
+    /// in memory at once.
+    pub fn digest(&self, extra: &[PathBuf], keep_pages: bool) -> Result<String, LoadError> {
         use rayon::prelude::*;
         let small = extra.iter().map(|path| {
             let bytes = std::fs::read(path)
@@ -306,7 +301,17 @@ impl Weights {
         let large: Vec<_> = self
             .files
             .par_iter()
-            .map(|(path, map)| (file_name(path), hex(&Sha256::digest(&map[..]))))
+            .map(|(path, map)| {
+                let mut sha = Sha256::new();
+                for start in (0..map.len()).step_by(HASHED_AT_ONCE) {
+                    let end = map.len().min(start + HASHED_AT_ONCE);
+                    sha.update(&map[start..end]);
+                    if !keep_pages {
+                        release(path, map, start..end);
+                    }
+                }
+                (file_name(path), hex(&sha.finalize()))
+            })
             .collect();
         let mut all = Sha256::new();
         for (name, digest) in small.into_iter().chain(large) {
@@ -314,6 +319,26 @@ impl Weights {
         }
         Ok(hex(&all.finalize()))
     }
+}
+
+/// Bytes of a file that are hashed before their pages are given back: whole pages.
+const HASHED_AT_ONCE: usize = 32 << 20;
+
+/// Gives back a range of pages; `range` begins at one.
+fn release(path: &Path, map: &Mmap, range: Range<usize>) {
+    #[cfg(unix)]
+    {
+        use memmap2::UncheckedAdvice;
+        // SAFETY: a private map of a file that nobody writes through loses nothing.
+        let given = unsafe {
+            map.unchecked_advise_range(UncheckedAdvice::DontNeed, range.start, range.len())
+        };
+        if let Err(why) = given {
+            tracing::debug!(%why, path = %path.display(), "pages are kept");
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = (path, map, range);
 }
 
 /// A matrix as it will be kept.
