@@ -35,7 +35,7 @@ const ACTIVE_MAX_SMALL: usize = 8;
 const SMALL_BYTES: u64 = 64 << 20;
 /// Until the first reply of a call has ended, no more than these: a pass over fewer rows is
 /// shorter, and the first verdict comes sooner by more than the last one is late. From memory,
-/// a pass over two rows takes a fourth of the time of one over sixteen; on a GPU, nearly all of it.
+/// a pass over few rows takes a fraction of the time of one over sixteen; on a GPU, nearly all of it.
 const FIRST_LARGE: usize = 2;
 const FIRST_SMALL: usize = ACTIVE_MAX_SMALL / 2;
 const FIRST_GPU: usize = ACTIVE_MAX / 2;
