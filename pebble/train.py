@@ -106,7 +106,7 @@ def to_device(batch, device):
     return {k: [(o.to(device), w.to(device)) for o, w in v] if k == "own" else v.to(device) if isinstance(v, torch.Tensor) else v for k, v in batch.items()}
 
 
-def produce(queue, tokenizer_path, seed, packs_a_step, progress, world, often):
+def produce(queue, tokenizer_path, seed, packs_a_step, progress, world, often, same_share):
     torch.set_num_threads(1)
     harmony = Harmony(Tokenizer.from_file(tokenizer_path))
     know(harmony)
@@ -126,7 +126,7 @@ def produce(queue, tokenizer_path, seed, packs_a_step, progress, world, often):
             return made(w, 12, rng.random() < 0.5, facts_only=True)
         if rng.random() < LABELLED:
             return made(w, 5, True, labels="made up")
-        return encode(next(same if w == "core" and rng.random() < SAME else streams[w]), harmony)
+        return encode(next(same if w == "core" and rng.random() < same_share else streams[w]), harmony)
 
     while True:
         share = 0.75 if progress.value < DRILL_UNTIL else 0.12 if progress.value < EASY_UNTIL else 0.0
@@ -159,6 +159,7 @@ def main():
     ap.add_argument("--seed", type=int, default=1)
     ap.add_argument("--producers", type=int, default=1, help="processes that make packs; one makes some 100,000 tokens a second, a GPU wants more")
     ap.add_argument("--often", type=float, nargs=3, default=G.OFTEN, metavar=("LOW", "MEDIUM", "HIGH"), help="how often the core world's packs ask for each effort")
+    ap.add_argument("--same", type=float, default=SAME, help="share of the core world's other packs that come as a policy and the same said otherwise")
     ap.add_argument("--rate", type=float, default=2e-3)
     ap.add_argument("--decay-from", type=float, default=0.4, help="share of the minutes after which the rate falls")
     ap.add_argument("--checkpoint-minutes", type=float, default=5)
@@ -203,7 +204,7 @@ def main():
         checks["held, core"] = items(50_002, True, "core")
     share = mp.Value("d", state["seconds"] / (a.minutes * 60))
     queue = mp.Queue(maxsize=24)
-    workers = [mp.Process(target=produce, args=(queue, str(tok_path), a.seed * 1000 + state["step"] + 10_000_000 * k, a.packs, share, a.world, a.often), daemon=True) for k in range(a.producers)]
+    workers = [mp.Process(target=produce, args=(queue, str(tok_path), a.seed * 1000 + state["step"] + 10_000_000 * k, a.packs, share, a.world, a.often, a.same), daemon=True) for k in range(a.producers)]
     for worker in workers:
         worker.start()
     budget, begin, base, last = a.minutes * 60, clock(), state["seconds"], clock()

@@ -1,6 +1,6 @@
 //! Products of a projection as large as one of the 20b's experts, read from memory:
 //!
-//!     RAYON_NUM_THREADS=1 cargo bench -p engine --bench kernels
+//!     RAYON_NUM_THREADS=1 cargo bench --workspace --bench kernels
 //!
 //! by rows of activations and by instruction set. Bytes are those of the weights, items are
 //! multiplications with their additions.

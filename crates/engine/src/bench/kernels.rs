@@ -8,6 +8,7 @@ use crate::mxfp4::BLOCK_BYTES;
 use crate::panel::{self, Panels, Q8_BYTES};
 use crate::quant::Quantised;
 use crate::simd::Isa;
+use crate::synth::SplitMix;
 
 /// How weights are held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,16 +88,12 @@ impl Kernel {
 /// Bytes out of a seed.
 fn bytes(n: usize, seed: usize) -> Vec<u8> {
     let mut made = vec![0; n];
-    made.par_chunks_mut(1 << 16)
-        .enumerate()
-        .for_each(|(chunk, to)| {
-            let mut state = (seed as u64) << 40 ^ chunk as u64 ^ 0x9e37_79b9_7f4a_7c15;
-            for to in to {
-                state = state
-                    .wrapping_mul(6_364_136_223_846_793_005)
-                    .wrapping_add(1_442_695_040_888_963_407);
-                *to = (state >> 56) as u8;
-            }
-        });
+    let pieces = made.par_chunks_mut(1 << 16).enumerate();
+    pieces.for_each(|(piece, to)| {
+        let mut random = SplitMix::new((seed as u64) << 40 | piece as u64);
+        for to in to.chunks_mut(8) {
+            to.copy_from_slice(&random.next().to_le_bytes()[..to.len()]);
+        }
+    });
     made
 }
