@@ -140,16 +140,9 @@ impl Model {
             }
             // h: [N, H]; q: [N, heads · D]; k, v: [N, KV · D]
             let h = rms_norm(&x, &layer.input_norm, self.config.eps as f32)?;
-            let q = layer.q.forward(&h)?;
-            self.write(
-                i,
-                first,
-                &rows,
-                &angles,
-                layer.k.forward(&h)?,
-                layer.v.forward(&h)?,
-                parts,
-            )?;
+            let [q, k, v] = Linear::thrice([&layer.q, &layer.k, &layer.v], &numbers(&h)?);
+            self.write(i, first, &rows, &angles, k, &v, parts);
+            let q = Tensor::from_vec(q, (rows.len(), layer.q.outs()), &Device::Cpu)?;
             let sequences: Vec<&Kv> = parts.iter().map(|part| &*part.kv).collect();
             let attended = q.apply_op1_no_bwd(&Attend {
                 layer: i,
@@ -180,7 +173,7 @@ impl Model {
         self.work.add(self.head.work(wanted.len()));
         let x = x.index_select(&Tensor::new(wanted, &Device::Cpu)?, 0)?;
         let x = rms_norm(&x, &self.norm, self.config.eps as f32)?;
-        Ok(self.head.forward(&x)?.flatten_all()?.to_vec1()?)
+        Ok(self.head.multiply(&numbers(&x)?))
     }
 
     /// Rotates the keys of this step and puts them and the values where they belong.
@@ -194,13 +187,11 @@ impl Model {
         first: usize,
         rows: &[Row],
         angles: &[Angles],
-        k: Tensor,
-        v: Tensor,
+        mut k: Vec<f32>,
+        v: &[f32],
         parts: &mut [Part<'_>],
-    ) -> Result<(), GenerateError> {
+    ) {
         let width = self.config.kv_heads * self.config.head_dim;
-        let mut k = k.flatten_all()?.to_vec1::<f32>()?;
-        let v = v.flatten_all()?.to_vec1::<f32>()?;
         let pairs = k.chunks_exact_mut(width).zip(v.chunks_exact(width));
         for ((row, angles), (key, value)) in rows.iter().zip(angles).zip(pairs) {
             angles.rotate(key);
@@ -208,8 +199,12 @@ impl Model {
                 .kv
                 .write(layer, row.position - first, key, value);
         }
-        Ok(())
     }
+}
+
+/// All numbers of a tensor, row by row.
+fn numbers(x: &Tensor) -> candle_core::Result<Vec<f32>> {
+    x.flatten_all()?.to_vec1()
 }
 
 impl Layer {

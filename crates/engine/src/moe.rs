@@ -160,7 +160,7 @@ impl Experts {
         o: usize,
     ) -> Vec<f32> {
         let k = weights.per_row * BLOCK;
-        let mut y = vec![0.0; assigned.len() * o];
+        let mut y = Vec::with_capacity(assigned.len() * o);
         let to = Shared(y.as_mut_ptr());
         let tasks = tasks(assigned, o, |rows| (GRAIN / (rows * k)).max(4) & !3);
         tasks.par_iter().for_each(|task| {
@@ -181,6 +181,8 @@ impl Experts {
                 fp4_product(self.isa, p);
             }
         });
+        // SAFETY: there is room, and the tasks wrote each output of each row.
+        unsafe { y.set_len(assigned.len() * o) };
         y
     }
 
@@ -196,7 +198,7 @@ impl Experts {
         let per_expert = o.div_ceil(WIDTH);
         assert_eq!(weights.panels(), self.experts * per_expert);
         assert_eq!((x.len(), x.blocks()), (assigned.len(), weights.blocks()));
-        let mut y = vec![0.0; assigned.len() * o];
+        let mut y = Vec::with_capacity(assigned.len() * o);
         let to = Shared(y.as_mut_ptr());
         let tasks = tasks(assigned, o, |rows| weights.task(self.isa, rows) * WIDTH);
         tasks.par_iter().for_each(|task| {
@@ -212,6 +214,8 @@ impl Experts {
             // disjoint outputs.
             unsafe { weights.multiply(self.isa, panel, outs, x, target) };
         });
+        // SAFETY: as above.
+        unsafe { y.set_len(assigned.len() * o) };
         y
     }
 
@@ -224,13 +228,17 @@ impl Experts {
             places[a.token * self.top_k + a.rank] = (place, a.weight);
         }
         let mut y = vec![0.0; tokens * h];
-        for (places, y) in places.chunks_exact(self.top_k).zip(y.chunks_exact_mut(h)) {
-            for &(place, weight) in places {
-                for (y, value) in y.iter_mut().zip(&down[place * h..][..h]) {
-                    *y += weight * value;
+        places
+            .par_chunks_exact(self.top_k)
+            .zip(y.par_chunks_exact_mut(h))
+            .with_min_len(GRAIN / (16 * self.top_k * h) + 1)
+            .for_each(|(places, y)| {
+                for &(place, weight) in places {
+                    for (y, value) in y.iter_mut().zip(&down[place * h..][..h]) {
+                        *y += weight * value;
+                    }
                 }
-            }
-        }
+            });
         y
     }
 }

@@ -467,42 +467,71 @@ by_dot! { fn q8_product = q8_kernel(job: Job) }
 /// Multiplications worth a task of their own.
 const GRAIN: usize = 1 << 19;
 /// On tiles, which are quicker and want more to begin.
-const TILE_GRAIN: usize = 1 << 25;
+const TILE_GRAIN: usize = 1 << 24;
+
+/// A matrix in panels, its bias, and how many outputs it has.
+#[derive(Clone, Copy)]
+pub(crate) struct Dense<'a> {
+    pub weights: &'a Panels,
+    pub bias: Option<&'a [f32]>,
+    pub outs: usize,
+}
 
 /// x: [N, K] → [N, O]
-pub(crate) fn multiply(
+pub(crate) fn multiply(isa: Isa, matrix: Dense<'_>, x: &Quantised) -> Vec<f32> {
+    let [y] = multiply_all(isa, [matrix], x);
+    y
+}
+
+/// x: [N, K] → [N, O] of each matrix; all their pieces are shared out together.
+pub(crate) fn multiply_all<const M: usize>(
     isa: Isa,
-    weights: &Panels,
-    bias: Option<&[f32]>,
-    outs: usize,
+    matrices: [Dense<'_>; M],
     x: &Quantised,
-) -> Vec<f32> {
-    assert_eq!(
-        (weights.blocks(), weights.panels()),
-        (x.blocks(), outs.div_ceil(WIDTH))
-    );
-    assert!(bias.is_none_or(|bias| bias.len() == outs));
+) -> [Vec<f32>; M] {
     let rows = x.len();
-    let mut y = vec![0.0; rows * outs];
-    let to = Shared(y.as_mut_ptr());
-    let panels = weights.task(isa, rows);
-    let run = |task: usize| {
-        let first = task * panels * WIDTH;
+    let mut results = matrices.map(|matrix| Vec::with_capacity(rows * matrix.outs));
+    let mut tasks = Vec::new();
+    for (matrix, y) in matrices.iter().zip(&mut results) {
+        let (weights, outs) = (matrix.weights, matrix.outs);
+        assert_eq!(
+            (weights.blocks(), weights.panels()),
+            (x.blocks(), outs.div_ceil(WIDTH))
+        );
+        assert!(matrix.bias.is_none_or(|bias| bias.len() == outs));
+        let (step, to) = (weights.task(isa, rows) * WIDTH, Shared(y.as_mut_ptr()));
+        tasks.extend(
+            (0..outs)
+                .step_by(step)
+                .map(|first| (matrix, to, first, step)),
+        );
+    }
+    let run = |&(matrix, to, first, step): &(&Dense<'_>, Shared, usize, usize)| {
         let target = Target {
             y: to.at(first),
-            stride: outs,
-            bias: bias.map_or(std::ptr::null(), |bias| bias[first..].as_ptr()),
+            stride: matrix.outs,
+            bias: matrix
+                .bias
+                .map_or(std::ptr::null(), |bias| bias[first..].as_ptr()),
             rows,
         };
-        let outs = (outs - first).min(panels * WIDTH);
+        let outs = step.min(matrix.outs - first);
         // SAFETY: sizes are asserted above; tasks write disjoint outputs.
-        unsafe { weights.multiply(isa, task * panels, outs, x.from(0), target) };
+        unsafe {
+            matrix
+                .weights
+                .multiply(isa, first / WIDTH, outs, x.from(0), target)
+        };
     };
-    match weights.panels().div_ceil(panels) {
-        1 => run(0),
-        tasks => (0..tasks).into_par_iter().for_each(run),
+    match &tasks[..] {
+        [task] => run(task),
+        tasks => tasks.par_iter().for_each(run),
     }
-    y
+    for (matrix, y) in matrices.iter().zip(&mut results) {
+        // SAFETY: there is room, and the tasks wrote each output of each row.
+        unsafe { y.set_len(rows * matrix.outs) };
+    }
+    results
 }
 
 #[cfg(target_arch = "x86_64")]

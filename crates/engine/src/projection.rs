@@ -11,7 +11,7 @@ use crate::linear::{
     interleave_rows, plain_product, rows_of, scaled_product, split,
 };
 use crate::pages::Pages;
-use crate::panel::{self, Panels, Q8_BYTES};
+use crate::panel::{self, Dense, Panels, Q8_BYTES};
 use crate::quant::Quantised;
 use crate::simd::Isa;
 use crate::weights::{Bytes, Values};
@@ -132,6 +132,10 @@ impl Linear {
         self.isa = isa;
     }
 
+    pub(crate) fn outs(&self) -> usize {
+        self.outs
+    }
+
     /// What a pass of `rows` rows does.
     pub(crate) fn work(&self, rows: usize) -> Done {
         let products = self.outs * self.ins;
@@ -152,7 +156,8 @@ impl Linear {
         x.apply_op1_no_bwd(self)
     }
 
-    fn multiply(&self, x: &[f32]) -> Vec<f32> {
+    /// x: [N, K] → [N, O]
+    pub(crate) fn multiply(&self, x: &[f32]) -> Vec<f32> {
         let blocks = self.ins.div_ceil(BLOCK);
         match &self.stored {
             Stored::Bf16(bytes) => self.pieces(x, bf16_product, || Bf16 {
@@ -169,8 +174,30 @@ impl Linear {
             }),
             Stored::Q8(panels) => {
                 let x = Quantised::rows(self.isa, x, self.ins);
-                panel::multiply(self.isa, panels, self.bias.as_deref(), self.outs, &x)
+                panel::multiply(self.isa, self.dense(panels), &x)
             }
+        }
+    }
+
+    fn dense<'a>(&'a self, weights: &'a Panels) -> Dense<'a> {
+        Dense {
+            weights,
+            bias: self.bias.as_deref(),
+            outs: self.outs,
+        }
+    }
+
+    /// The same rows through three projections, x: [N, K] → [N, O] each. In 8 bits, they are
+    /// quantised once, and the pieces of all three are shared out together.
+    pub(crate) fn thrice(of: [&Linear; 3], x: &[f32]) -> [Vec<f32>; 3] {
+        let [first, second, third] = of;
+        match of.map(|linear| &linear.stored) {
+            [Stored::Q8(a), Stored::Q8(b), Stored::Q8(c)] => {
+                let x = Quantised::rows(first.isa, x, first.ins);
+                let all = [first.dense(a), second.dense(b), third.dense(c)];
+                panel::multiply_all(first.isa, all, &x)
+            }
+            _ => of.map(|linear| linear.multiply(x)),
         }
     }
 
@@ -183,7 +210,7 @@ impl Linear {
     ) -> Vec<f32> {
         let rows = x.len() / self.ins;
         let x = interleave_rows(x, self.ins);
-        let mut y = vec![0.0; rows * self.outs];
+        let mut y = Vec::with_capacity(rows * self.outs);
         let to = Shared(y.as_mut_ptr());
         split(self.outs, rows * self.ins, |outs| {
             let bias = match &self.bias {
@@ -206,6 +233,8 @@ impl Linear {
                 product(self.isa, p);
             }
         });
+        // SAFETY: there is room, and the ranges together are all outputs.
+        unsafe { y.set_len(rows * self.outs) };
         y
     }
 }

@@ -15,7 +15,7 @@ use crate::simd::{Isa, Lanes, multiversion};
 pub(crate) const MOST: f32 = 127.0;
 
 /// Values worth a task of their own.
-const GRAIN: usize = 1 << 15;
+const GRAIN: usize = 1 << 14;
 
 /// N rows of activations. Behind the last lie zeros, so that a tile can be read at each row.
 #[derive(Default)]

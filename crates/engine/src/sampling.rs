@@ -55,15 +55,42 @@ impl Sampler {
     }
 }
 
-/// The largest logit's id, the lowest of equals; absent where one is NaN.
+/// The largest logit's id, the lowest of equals; absent where one is NaN. Piece by piece, so that
+/// the compiler can look at many lanes at once: a vocabulary is long, and this is asked for each token.
 pub(crate) fn greedy(logits: &[f32]) -> Option<u32> {
+    const LANES: usize = 16;
+    const PIECE: usize = 32 * LANES;
     let mut best = (0, f32::NEG_INFINITY);
-    for (id, &logit) in logits.iter().enumerate() {
-        if logit.is_nan() {
+    for (piece, values) in logits.chunks(PIECE).enumerate() {
+        let mut most = [f32::NEG_INFINITY; LANES];
+        let mut odd = [false; LANES];
+        let (whole, rest) = values.as_chunks::<LANES>();
+        let last = rest
+            .iter()
+            .copied()
+            .chain(std::iter::repeat(f32::NEG_INFINITY));
+        let mut tail = [f32::NEG_INFINITY; LANES];
+        tail.iter_mut()
+            .zip(last)
+            .for_each(|(to, value)| *to = value);
+        for values in whole.iter().chain([&tail]) {
+            for lane in 0..LANES {
+                let value = values[lane];
+                most[lane] = if value > most[lane] {
+                    value
+                } else {
+                    most[lane]
+                };
+                odd[lane] |= value.is_nan();
+            }
+        }
+        if odd.contains(&true) {
             return None;
         }
-        if logit > best.1 {
-            best = (id as u32, logit);
+        let most = most.into_iter().fold(f32::NEG_INFINITY, f32::max);
+        if most > best.1 {
+            let place = values.iter().position(|&value| value == most)?;
+            best = ((piece * PIECE + place) as u32, most);
         }
     }
     Some(best.0)
@@ -119,6 +146,29 @@ mod tests {
     fn top_p_keeps_the_likeliest_only() {
         assert!(drawn(7, 1.0, 0.75).iter().all(|&id| id == 1 || id == 3));
         assert!(drawn(7, 1.0, 0.0).iter().all(|&id| id == 1));
+    }
+
+    #[test]
+    fn the_lowest_of_the_largest_is_found_wherever_it_stands() {
+        let mut noise = crate::testing::Noise::new(31);
+        for len in [1, 15, 16, 17, 511, 512, 513, 2000] {
+            let logits = noise.values(len);
+            let mut plain = (0, f32::NEG_INFINITY);
+            for (id, &logit) in logits.iter().enumerate() {
+                if logit > plain.1 {
+                    plain = (id, logit);
+                }
+            }
+            assert_eq!(greedy(&logits), Some(plain.0 as u32));
+            for place in [0, len / 2, len - 1] {
+                let mut logits = logits.clone();
+                logits[place..].fill(9.0);
+                assert_eq!(greedy(&logits), Some(place as u32), "{place} of {len}");
+                logits[place] = f32::NAN;
+                assert_eq!(greedy(&logits), None, "{place} of {len}");
+            }
+            assert_eq!(greedy(&vec![f32::NEG_INFINITY; len]), Some(0));
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use crate::LoadError;
 use crate::linear::BLOCK;
 use crate::mxfp4::BLOCK_BYTES;
-use crate::panel::{self, Panels, Q8_BYTES};
+use crate::panel::{self, Dense, Panels, Q8_BYTES};
 use crate::quant::Quantised;
 use crate::simd::Isa;
 use crate::synth::SplitMix;
@@ -79,8 +79,12 @@ impl Kernel {
         let x = Quantised::rows(Isa::best(), &x, self.ins);
         let sets = Isa::available();
         move |copy, set| {
-            let weights = &self.weights[copy % self.weights.len()];
-            std::hint::black_box(panel::multiply(sets[set], weights, None, self.outs, &x));
+            let matrix = Dense {
+                weights: &self.weights[copy % self.weights.len()],
+                bias: None,
+                outs: self.outs,
+            };
+            std::hint::black_box(panel::multiply(sets[set], matrix, &x));
         }
     }
 }

@@ -93,7 +93,13 @@ fn check(
     for isa in Isa::available() {
         for rows in ROWS {
             let x = Quantised::rows(isa, &x[..rows * k], k);
-            let y = multiply(isa, panels, bias, outs, &x);
+            let matrix = Dense {
+                weights: panels,
+                bias,
+                outs,
+            };
+            let [y, again] = multiply_all(isa, [matrix; 2], &x);
+            assert_eq!(y, again);
             assert_eq!(
                 y,
                 expected[..rows * outs],
@@ -194,13 +200,12 @@ fn scales_at_the_ends_of_their_range() {
     for isa in Isa::available() {
         let one = |scale: u8| {
             let panels = Panels::fp4(&from, &[scale], 1, 1, 1).unwrap();
-            multiply(
-                isa,
-                &panels,
-                None,
-                1,
-                &Quantised::rows(isa, &[1.0; BLOCK], BLOCK),
-            )[0]
+            let matrix = Dense {
+                weights: &panels,
+                bias: None,
+                outs: 1,
+            };
+            multiply(isa, matrix, &Quantised::rows(isa, &[1.0; BLOCK], BLOCK))[0]
         };
         assert!((one(127) - 32.0).abs() < 1e-4);
         assert_eq!(one(0), 0.0);
