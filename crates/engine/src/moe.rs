@@ -19,6 +19,10 @@ use crate::work::{Done, Work};
 /// Multiplications worth a task of their own.
 const GRAIN: usize = 1 << 18;
 
+/// Assignments that are taken through both projections together: what lies between these stays
+/// near the processor, and memory for it is asked for once.
+const GROUP: usize = 256;
+
 pub struct Experts {
     /// gate_up [E, 2I, H], gate and linear rows in turn; down [E, H, I].
     pub(crate) projections: Projections,
@@ -70,26 +74,37 @@ impl Experts {
         let assigned = self.assign(router);
         self.work.add(self.cost(&assigned));
         let (up_bias, down_bias) = (&self.gate_up_bias, &self.down_bias);
-        // x: [N, H] → gate_up: [A, 2I] → active: [A, I] → down: [A, H]
-        let down = match &self.projections {
-            Projections::Exact { gate_up, down } => {
-                let mut gathered = vec![0.0; assigned.len() * h];
-                for (a, to) in assigned.iter().zip(gathered.chunks_exact_mut(h)) {
-                    interleave(&x[a.token * h..][..h], to);
-                }
-                let gate_up = self.multiply(gate_up, up_bias, &gathered, &assigned, 2 * i);
-                let active = self.activate(&gate_up);
-                self.multiply(down, down_bias, &active, &assigned, h)
-            }
-            Projections::Fast { gate_up, down } => {
-                let x = Quantised::rows(self.isa, x, h);
-                let x = Quantised::gathered(&x, assigned.iter().map(|a| a.token));
-                let gate_up = self.multiply_fast(gate_up, up_bias, &x, &assigned, 2 * i);
-                let active = Quantised::interleaved(self.isa, &self.activate(&gate_up), i);
-                self.multiply_fast(down, down_bias, &active, &assigned, h)
-            }
+        let quantised = match &self.projections {
+            Projections::Exact { .. } => None,
+            Projections::Fast { .. } => Some(Quantised::rows(self.isa, x, h)),
         };
-        self.combine(x.len() / h, &assigned, &down)
+        // x: [N, H] → of each group gate_up: [A, 2I] → active: [A, I] → down: [all A, H]
+        let (mut up, mut active, mut gathered) = (Vec::new(), Vec::new(), Vec::new());
+        let mut result = Vec::with_capacity(assigned.len() * h);
+        for group in groups(&assigned) {
+            up.clear();
+            active.resize(group.len() * i, 0.0);
+            match (&self.projections, &quantised) {
+                (Projections::Fast { gate_up, down }, Some(x)) => {
+                    let x = Quantised::gathered(x, group.iter().map(|a| a.token));
+                    self.multiply_fast(gate_up, up_bias, &x, group, &mut up);
+                    self.activate(&up, &mut active);
+                    let active = Quantised::interleaved(self.isa, &active, i);
+                    self.multiply_fast(down, down_bias, &active, group, &mut result);
+                }
+                (Projections::Fast { .. }, None) => unreachable!("quantised above"),
+                (Projections::Exact { gate_up, down }, _) => {
+                    gathered.resize(group.len() * h, 0.0);
+                    for (a, to) in group.iter().zip(gathered.chunks_exact_mut(h)) {
+                        interleave(&x[a.token * h..][..h], to);
+                    }
+                    self.multiply(gate_up, up_bias, &gathered, group, &mut up);
+                    self.activate(&up, &mut active);
+                    self.multiply(down, down_bias, &active, group, &mut result);
+                }
+            }
+        }
+        self.combine(x.len() / h, &assigned, &result)
     }
 
     /// Each expert that was chosen is read once, for all its tokens.
@@ -105,10 +120,9 @@ impl Experts {
         }
     }
 
-    /// gate_up: [A, 2I] → [A, I], interleaved.
-    fn activate(&self, gate_up: &[f32]) -> Vec<f32> {
+    /// gate_up: [A, 2I] → active: [A, I], interleaved.
+    fn activate(&self, gate_up: &[f32], active: &mut [f32]) {
         let i = self.intermediate;
-        let mut active = vec![0.0; gate_up.len() / 2];
         active
             .par_chunks_exact_mut(i)
             .zip(gate_up.par_chunks_exact(2 * i))
@@ -124,7 +138,6 @@ impl Experts {
                     self.alpha,
                 );
             });
-        active
     }
 
     /// The experts of each token by rank (ties to the lower number), with their shares: the
@@ -150,18 +163,19 @@ impl Experts {
         assigned
     }
 
-    /// x: [A, K] interleaved → [A, O], each row through its own expert's weights [O, K].
+    /// x: [A, K] interleaved → y: [A, O] behind what it holds, each row through its own
+    /// expert's weights [O, K].
     fn multiply(
         &self,
         weights: &Packed,
         bias: &[f32],
         x: &[f32],
         assigned: &[Assignment],
-        o: usize,
-    ) -> Vec<f32> {
-        let k = weights.per_row * BLOCK;
-        let mut y = Vec::with_capacity(assigned.len() * o);
-        let to = Shared(y.as_mut_ptr());
+        y: &mut Vec<f32>,
+    ) {
+        let (k, o) = (weights.per_row * BLOCK, bias.len() / self.experts);
+        let more = assigned.len() * o;
+        let to = behind(y, more);
         let tasks = tasks(assigned, o, |rows| (GRAIN / (rows * k)).max(4) & !3);
         tasks.par_iter().for_each(|task| {
             let row = task.expert * o + task.outs.start;
@@ -182,24 +196,24 @@ impl Experts {
             }
         });
         // SAFETY: there is room, and the tasks wrote each output of each row.
-        unsafe { y.set_len(assigned.len() * o) };
-        y
+        unsafe { y.set_len(y.len() + more) };
     }
 
-    /// As `multiply`, on 8-bit rows: [A, K] → [A, O].
+    /// As `multiply`, on 8-bit rows.
     fn multiply_fast(
         &self,
         weights: &Panels,
         bias: &[f32],
         x: &Quantised,
         assigned: &[Assignment],
-        o: usize,
-    ) -> Vec<f32> {
+        y: &mut Vec<f32>,
+    ) {
+        let o = bias.len() / self.experts;
         let per_expert = o.div_ceil(WIDTH);
         assert_eq!(weights.panels(), self.experts * per_expert);
         assert_eq!((x.len(), x.blocks()), (assigned.len(), weights.blocks()));
-        let mut y = Vec::with_capacity(assigned.len() * o);
-        let to = Shared(y.as_mut_ptr());
+        let more = assigned.len() * o;
+        let to = behind(y, more);
         let tasks = tasks(assigned, o, |rows| weights.task(self.isa, rows) * WIDTH);
         tasks.par_iter().for_each(|task| {
             let target = Target {
@@ -215,8 +229,7 @@ impl Experts {
             unsafe { weights.multiply(self.isa, panel, outs, x, target) };
         });
         // SAFETY: as above.
-        unsafe { y.set_len(assigned.len() * o) };
-        y
+        unsafe { y.set_len(y.len() + more) };
     }
 
     /// down: [A, H] → [N, H]
@@ -241,6 +254,27 @@ impl Experts {
             });
         y
     }
+}
+
+/// Assignments of whole experts, some `GROUP` at a time.
+fn groups(mut assigned: &[Assignment]) -> impl Iterator<Item = &[Assignment]> {
+    std::iter::from_fn(move || {
+        let (mut end, all) = (0, assigned);
+        for expert in all.chunk_by(|a, b| a.expert == b.expert) {
+            if end >= GROUP {
+                break;
+            }
+            end += expert.len();
+        }
+        assigned = &all[end..];
+        (end > 0).then(|| &all[..end])
+    })
+}
+
+/// Where `more` numbers can be written behind those that `y` holds.
+fn behind(y: &mut Vec<f32>, more: usize) -> Shared {
+    y.reserve(more);
+    Shared(y.spare_capacity_mut().as_mut_ptr().cast())
 }
 
 /// Cuts each expert's work into pieces of as many outputs as `chunk` says for its rows.
@@ -436,11 +470,15 @@ mod tests {
     #[test]
     fn agrees_with_the_definition_and_keeps_its_bits() {
         let mut noise = Noise::new(12);
-        let (x, router) = (noise.values(20 * 64), noise.values(20 * 6));
+        // More assignments than are taken together.
+        let tokens = 120;
+        let (x, router) = (noise.values(tokens * 64), noise.values(tokens * 6));
         // Activations in 8 bits are off by a part in 254 of their block's largest.
         for (numerics, bound) in [(Numerics::Exact, 1e-4), (Numerics::Fast, 0.2)] {
-            let whole = experts(Isa::best(), numerics).mix(&x, &router);
-            for token in 0..20 {
+            let all = experts(Isa::best(), numerics);
+            assert!(groups(&all.assign(&router)).count() > 1);
+            let whole = all.mix(&x, &router);
+            for token in 0..tokens {
                 let (x, router) = (&x[token * 64..][..64], &router[token * 6..][..6]);
                 let found = &whole[token * 64..][..64];
                 let expected = reference(&experts(Isa::Portable, numerics), x, router);
