@@ -5,7 +5,7 @@
 #[expect(dead_code, reason = "the test of Pebble's bars uses the rest of it")]
 mod generated;
 
-use acceptance::root;
+use acceptance::{pebble, root};
 use domain::policy::{self, Policy};
 use engine::{Engine, Reply};
 use generated::{Batch, drafted, replies, samples};
@@ -98,7 +98,7 @@ impl Tally {
 fn drafts_save_passes_and_change_nothing() {
     let full = std::env::var("TOUCHSTONE_EDITS").is_ok_and(|value| value == "full");
     let rounds = if full { ROUNDS } else { 1 };
-    let engine = Engine::load(&root().join("fixtures/pebble")).expect("Pebble loads");
+    let engine = Engine::load(&pebble()).expect("Pebble loads");
     for batch in samples() {
         if !full && batch.name != "tobacco" {
             continue;

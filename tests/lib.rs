@@ -10,6 +10,12 @@ pub fn root() -> PathBuf {
     tests.parent().expect("tests/ lies in the root").to_owned()
 }
 
+/// The folder of Pebble's weights; `TOUCHSTONE_PEBBLE` names another, for whoever trains it.
+pub fn pebble() -> PathBuf {
+    let folder = std::env::var_os("TOUCHSTONE_PEBBLE");
+    folder.map_or_else(|| root().join("fixtures/pebble"), PathBuf::from)
+}
+
 /// A text file of the repository.
 pub struct Source {
     /// Relative to the root, `/`-separated.

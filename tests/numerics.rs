@@ -5,7 +5,7 @@
 #[expect(dead_code, reason = "the test of Pebble's bars uses the rest of it")]
 mod generated;
 
-use acceptance::root;
+use acceptance::pebble;
 use domain::case::Case;
 use domain::prompt;
 use domain::verdict::{self, Verdict};
@@ -79,9 +79,8 @@ impl Tally {
 
 #[test]
 fn fast_numerics_change_next_to_no_verdict() {
-    let engines = [Numerics::Exact, Numerics::Fast].map(|numerics| {
-        Engine::load_as(&root().join("fixtures/pebble"), numerics).expect("Pebble loads")
-    });
+    let engines = [Numerics::Exact, Numerics::Fast]
+        .map(|numerics| Engine::load_as(&pebble(), numerics).expect("Pebble loads"));
     let mut all = Tally::default();
     let mut parts = vec![("samples", samples())];
     for file in ["heldout.jsonl", "counterfactual.jsonl", "labels.jsonl"] {

@@ -6,7 +6,7 @@
 
 mod generated;
 
-use acceptance::root;
+use acceptance::pebble;
 use domain::case::Case;
 use domain::policy::{OutputContract, Policy};
 use domain::verdict::{self, Expected, Verdict};
@@ -15,7 +15,6 @@ use generated::{batches, replies, rows, samples};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
 use std::sync::LazyLock;
 
 /// The bars of the first version.
@@ -25,11 +24,8 @@ const PAIRS_MIN: f64 = 0.80;
 /// What the shipped weights reach, less a little: guards against getting worse.
 const LABELS_MIN: f64 = 0.65;
 
-static PEBBLE: LazyLock<Engine> = LazyLock::new(|| {
-    let folder = std::env::var_os("TOUCHSTONE_PEBBLE");
-    let folder = folder.map_or_else(|| root().join("fixtures/pebble"), PathBuf::from);
-    Engine::load(&folder).expect("Pebble loads by the engine's own code")
-});
+static PEBBLE: LazyLock<Engine> =
+    LazyLock::new(|| Engine::load(&pebble()).expect("Pebble loads by the engine's own code"));
 
 /// Judges cases under one policy, greedily, and says which verdicts are as expected.
 fn right(policy: &Policy, cases: &[Case]) -> Vec<bool> {

@@ -3,6 +3,7 @@
 //!
 //! `TOUCHSTONE_EDITS=full` measures all four policies for docs/benchmarks.md and holds the
 //! product's bars; without it a part of one policy is judged, and held to somewhat less.
+//! `TOUCHSTONE_PEBBLE` names another folder of weights.
 
 use crate::support::open_with_model;
 use domain::flip::Certainty;
@@ -162,7 +163,9 @@ async fn bench(policy: &'static str) -> Bench {
         )
         .unwrap();
     }
-    let studio = open_with_model(&folder, &repository().join("fixtures/pebble")).await;
+    let model = std::env::var_os("TOUCHSTONE_PEBBLE");
+    let model = model.map_or_else(|| repository().join("fixtures/pebble"), PathBuf::from);
+    let studio = open_with_model(&folder, &model).await;
     let text =
         std::fs::read_to_string(folder.path().join(format!("policies/{policy}.md"))).unwrap();
     Bench {
@@ -298,6 +301,15 @@ async fn no_op_edits_give_no_real_flips() {
         for change in sample.rewordings.iter().take(if full() { 9 } else { 2 }) {
             let (view, _) = bench.run(&bench.edited(*change), Some(a)).await;
             words.confirm(&bench, a, &view).await;
+            let compared = bench.studio.compare(a, view.summary.run).await.unwrap();
+            for flip in compared.flips.iter() {
+                if flip.certainty != Certainty::Noise {
+                    println!(
+                        "{} with {}: {} {:?}",
+                        sample.policy, change.1, flip.case, flip.evidence
+                    );
+                }
+            }
         }
     }
     println!("edits of form: {form:?}\nrewordings: {words:?}");
@@ -407,6 +419,13 @@ async fn the_planted_hunk_is_found_among_others() {
                 let is_right = flip.cause == Cause::One && flip.hunks == [cause];
                 all += 1;
                 right += u32::from(is_right);
+                if !is_right {
+                    let (cause, hunks) = (&flip.cause, &flip.hunks);
+                    println!(
+                        "{} without {code}: {} {cause:?} {hunks:?}",
+                        sample.policy, flip.case
+                    );
+                }
                 let flipped = flips.iter().find(|other| other.case == flip.case).unwrap();
                 if flipped.certainty == Certainty::Real {
                     real += 1;
