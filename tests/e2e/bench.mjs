@@ -2,12 +2,14 @@
 // to the first and the last verdict as they are painted; from the start of the program
 // to the first paint and to the first usable table; the memory of all its processes.
 
-import { readFile, readdir } from 'node:fs/promises';
+import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { SampleWorkspace, caretInLine, finished, openPolicy } from './workspace.mjs';
 import { until } from './window.mjs';
 
 const REPEATS = Number(process.env.TOUCHSTONE_REPEATS ?? 5);
+// How many of the suite's cases are judged: all of them unless it is said.
+const CASES = Number(process.env.TOUCHSTONE_CASES ?? Number.POSITIVE_INFINITY);
 
 /** Proportional memory, in bytes, of the app and its web processes. */
 async function memory() {
@@ -54,6 +56,9 @@ function observe() {
 }
 
 const workspace = await SampleWorkspace.copy();
+const suite = workspace.file('fixtures', 'tobacco.jsonl');
+const lines = (await readFile(suite, 'utf8')).trimEnd().split('\n');
+await writeFile(suite, `${lines.slice(0, CASES).join('\n')}\n`);
 const starts = [];
 let window;
 try {
