@@ -102,10 +102,12 @@ def walk(p, c, case, why):
 
 def precedence(p, case):
     """What the policy says of rules that collide, written down whether or not any do: which side
-    comes first, then each pair of rules it names and whether both of them apply."""
+    comes first, then each pair of rules it names, each with a mark where it applies, and whether
+    both of them do."""
     say = SPEECH[p.lang]
     hit = {c.id for c in p.clauses if applies(c, case)}
-    return [say.first[p.precedence]] + [say.over.format(a=a, b=b, says=say.both if {a, b} <= hit else say.no) for a, b in p.over]
+    marked = lambda i: i + "*" if i in hit else i
+    return [say.first[p.precedence]] + [say.over.format(a=marked(a), b=marked(b), says=say.both if {a, b} <= hit else say.no) for a, b in p.over]
 
 
 def trace(p, case, effort):

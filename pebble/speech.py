@@ -68,7 +68,7 @@ SPEECH = {
         quoted="“{cue}”{name}", cue=4, it=("这个", "它"),
         count="政策共{n}条。", shows="内容：{facts}。", violates="违规", safe="合规", applies="符合，{level}", no="否",
         other_act="，行为不同", other_topic="，主题不同", unless="，除非{name}", only="，仅当{name}", given="有", absent="无", state="{head}：{state}，{says}。",
-        first={"violates": "优先级：违规优先。", "safe": "优先级：例外优先。"}, over="优先级：{a}优先于{b}：{says}。", both="均符合",
+        first={"violates": "优先级：违规优先。", "safe": "优先级：例外优先。"}, over="优先级：{a} 优先于{b}：{says}。", both="均符合",
         highest="最高级别：{level}。", decides="由{id}决定：{level}。", none="没有条款符合：合规。", part="{title}。", together="合并：{id}，{level}。", together_safe="合并：合规。"),
     "es": Language(
         gap=" ", comma=", ", semicolon="; ", colon=": ", stop=".", listed=", ", either=" o ", ends=(", ", (" y ", " o ")),

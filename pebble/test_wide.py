@@ -355,7 +355,7 @@ class Stream(unittest.TestCase):
         self.assertTrue(0.2 < sum(json.loads(r["final"])["conflicts"] != [] for r in rows) / len(rows) < 0.6)
 
 
-CORE_STREAM = "c6aa109c532bc51a3a277b7b506dbb943cbaf057d56f5a8a9f2bd8ca0595f98e"
+CORE_STREAM = "f82d631427dbd03a329536722fce460252bc2513add29ab359c35c124637ade9"
 
 if __name__ == "__main__":
     unittest.main()
