@@ -65,14 +65,8 @@ pub(crate) fn greedy(logits: &[f32]) -> Option<u32> {
         let mut most = [f32::NEG_INFINITY; LANES];
         let mut odd = [false; LANES];
         let (whole, rest) = values.as_chunks::<LANES>();
-        let last = rest
-            .iter()
-            .copied()
-            .chain(std::iter::repeat(f32::NEG_INFINITY));
         let mut tail = [f32::NEG_INFINITY; LANES];
-        tail.iter_mut()
-            .zip(last)
-            .for_each(|(to, value)| *to = value);
+        tail[..rest.len()].copy_from_slice(rest);
         for values in whole.iter().chain([&tail]) {
             for lane in 0..LANES {
                 let value = values[lane];

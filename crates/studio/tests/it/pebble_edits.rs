@@ -20,6 +20,8 @@ struct Sample {
     policy: &'static str,
     /// Other words for the same.
     rewordings: &'static [Change],
+    /// More of them, mostly lists in another order: for no-op edits alone.
+    reordered: &'static [Change],
     /// Edits that say something else, as an analyst makes them one after the other.
     history: &'static [Change],
     /// Rules: their code, and which side they are on.
@@ -47,6 +49,26 @@ const SAMPLES: &[Sample] = &[
             ("If nothing applies, SAFE.", "SAFE if nothing applies."),
             ("sell, trade or ship", "ship, trade or sell"),
         ],
+        reordered: &[
+            (
+                "cigarettes, cigars, pipe tobacco and snuff.",
+                "snuff, pipe tobacco, cigars and cigarettes.",
+            ),
+            (
+                "e-cigarettes, e-liquid and pods.",
+                "pods, e-liquid and e-cigarettes.",
+            ),
+            ("tobacco or vaping products.", "vaping products or tobacco."),
+            ("smoking or vaping as", "vaping or smoking as"),
+            ("Explains or asks", "Asks or explains"),
+            ("for tobacco or vapes", "for vapes or tobacco"),
+            (
+                "History, museums and culture",
+                "Culture, museums and history",
+            ),
+            ("a price or contact", "a contact or price"),
+            ("VIOLATES or SAFE", "SAFE or VIOLATES"),
+        ],
         history: &[
             ("tobacco or vaping products.", "tobacco."),
             (", unless a price or contact is given", ""),
@@ -73,6 +95,14 @@ const SAMPLES: &[Sample] = &[
             ("likes, followers or reviews", "reviews, likes or followers"),
             ("passwords or bank data", "bank data or passwords"),
             ("If nothing applies, SP0.", "SP0 if nothing applies."),
+        ],
+        reordered: &[
+            (
+                "as staff, as a company or as someone else",
+                "as someone else, as a company or as staff",
+            ),
+            ("SP0, SP2, SP3 or SP4", "SP4, SP3, SP2 or SP0"),
+            ("Judge one message.", "Judge this message."),
         ],
         history: &[
             (
@@ -110,6 +140,13 @@ const SAMPLES: &[Sample] = &[
                 "It is safe if nothing applies.",
             ),
         ],
+        reordered: &[
+            (
+                "Home addresses, phone numbers and",
+                "Phone numbers, home addresses and",
+            ),
+            ("Judge one message.", "Judge this message."),
+        ],
         history: &[
             (", unless it is posted repeatedly", ""),
             ("Fiction, news and education", "News"),
@@ -126,6 +163,16 @@ const SAMPLES: &[Sample] = &[
             ("新闻报道和警示教育。", "警示教育和新闻报道。"),
             ("个人经历和一般提问。", "一般提问和个人经历。"),
             ("推广或美化赌博。", "美化或推广赌博。"),
+        ],
+        reordered: &[
+            (
+                "招揽他人参与赌博，或代为下注。",
+                "代为下注，或招揽他人参与赌博。",
+            ),
+            ("赌博技巧和必胜方法", "必胜方法和赌博技巧"),
+            ("实名验证或监管", "监管或实名验证"),
+            ("价格或联系方式", "联系方式或价格"),
+            ("违规回答1，", "违规时回答1，"),
         ],
         history: &[
             ("，除非附有价格或联系方式", ""),
@@ -298,7 +345,8 @@ async fn no_op_edits_give_no_real_flips() {
                 form.confirm(&bench, a, &view).await;
             }
         }
-        for change in sample.rewordings.iter().take(if full() { 9 } else { 2 }) {
+        let all = sample.rewordings.iter().chain(sample.reordered);
+        for change in all.take(if full() { usize::MAX } else { 2 }) {
             let (view, _) = bench.run(&bench.edited(*change), Some(a)).await;
             words.confirm(&bench, a, &view).await;
             let compared = bench.studio.compare(a, view.summary.run).await.unwrap();
