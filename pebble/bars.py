@@ -216,7 +216,8 @@ def markdown(found, world, model):
     """The table; a bar missed is said."""
     lines = [f"World: {world}. Weights: {model.name if hasattr(model, 'name') else model}. Greedy, f32.", "", "| figure | measured | n | bar |  |", "| --- | --- | --- | --- | --- |"]
     for f in found:
-        say = (lambda x: f"{x:.3f}") if f.plain else lambda x: f"{x:.1%}"
+        # All of it is said of no share that is less.
+        say = (lambda x: f"{x:.3f}") if f.plain else lambda x: f"{x:.2%}" if 0.9995 <= x < 1 else f"{x:.1%}"
         bar = ("≤ " if f.most else "≥ ") + (f"{f.bar:.2f}" if f.plain else f"{f.bar * 100:g} %")
         lines.append(f"| {f.name} | {'not measured' if f.value is None else say(f.value).replace('%', ' %')} | {f.n} | {bar} | {'' if f.value is None else 'met' if f.met else '**missed**'} |")
     return "\n".join(lines)

@@ -74,6 +74,29 @@ fn pebble_is_right_on_the_sample_suites() {
     assert_eq!(low.count(), 0, "{suites:?}");
 }
 
+/// The first word of each line that walks a clause: a code, with a digit and in ASCII.
+fn walked(trace: &str) -> impl Iterator<Item = &str> {
+    let firsts = trace
+        .lines()
+        .filter_map(|line| line.split_whitespace().next());
+    firsts.filter(|word| word.is_ascii() && word.contains(|c: char| c.is_ascii_digit()))
+}
+
+#[test]
+fn pebble_walks_no_clause_that_the_sample_policies_lack() {
+    let mut walks = 0;
+    for batch in samples() {
+        for reply in replies(&PEBBLE, &batch.policy, &batch.cases) {
+            for code in walked(&reply.analysis) {
+                let known = batch.policy.clauses.iter().any(|clause| clause.id == code);
+                assert!(known, "{}: {code} in {}", batch.name, reply.analysis);
+                walks += 1;
+            }
+        }
+    }
+    assert!(walks > 232 * 5, "{walks} clauses walked");
+}
+
 /// Which verdicts of a file of generated cases are as expected.
 fn judged(file: &str) -> Vec<bool> {
     batches(file)
