@@ -75,8 +75,8 @@ impl Experts {
         self.work.add(self.cost(&assigned));
         let (up_bias, down_bias) = (&self.gate_up_bias, &self.down_bias);
         let quantised = match &self.projections {
-            Projections::Exact { .. } => None,
-            Projections::Fast { .. } => Some(Quantised::rows(self.isa, x, h)),
+            Projections::Exact { .. } => Quantised::default(),
+            Projections::Fast { .. } => Quantised::rows(self.isa, x, h),
         };
         // x: [N, H] → of each group gate_up: [A, 2I] → active: [A, I] → down: [all A, H]
         let (mut up, mut active, mut gathered) = (Vec::new(), Vec::new(), Vec::new());
@@ -84,16 +84,15 @@ impl Experts {
         for group in groups(&assigned) {
             up.clear();
             active.resize(group.len() * i, 0.0);
-            match (&self.projections, &quantised) {
-                (Projections::Fast { gate_up, down }, Some(x)) => {
-                    let x = Quantised::gathered(x, group.iter().map(|a| a.token));
+            match &self.projections {
+                Projections::Fast { gate_up, down } => {
+                    let x = Quantised::gathered(&quantised, group.iter().map(|a| a.token));
                     self.multiply_fast(gate_up, up_bias, &x, group, &mut up);
                     self.activate(&up, &mut active);
                     let active = Quantised::interleaved(self.isa, &active, i);
                     self.multiply_fast(down, down_bias, &active, group, &mut result);
                 }
-                (Projections::Fast { .. }, None) => unreachable!("quantised above"),
-                (Projections::Exact { gate_up, down }, _) => {
+                Projections::Exact { gate_up, down } => {
                     gathered.resize(group.len() * h, 0.0);
                     for (a, to) in group.iter().zip(gathered.chunks_exact_mut(h)) {
                         interleave(&x[a.token * h..][..h], to);
