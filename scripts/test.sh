@@ -56,7 +56,7 @@ if wanted rust; then
   types="$(mktemp -d)"
   trap 'rm -rf "$types"' EXIT
   # Every type that crosses IPC writes itself while the tests run.
-  rust_tests() { TS_RS_EXPORT_DIR="$types" cargo test --locked --workspace --all-targets --quiet; }
+  rust_tests() { TS_RS_EXPORT_DIR="$types" cargo test --locked --workspace --all-targets --no-fail-fast --quiet; }
   # Pebble's generator: the standard library alone.
   generator() { python3 -W error -m unittest discover -q -s pebble; }
   types_fresh() {

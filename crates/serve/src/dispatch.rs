@@ -308,9 +308,10 @@ fn drive(shared: &Shared, judge: &dyn Judge, prefix: &Arc<Prefix>) {
                 let now = Instant::now();
                 shared.finished(&job, now);
                 shared.metrics.case(&reply, now.duration_since(job.since));
+                // Before the answer: who has it finds the metrics that go with it.
+                shared.metrics.in_flight.set(running.len() as i64);
                 tell(&job, Told::Finished(Box::new(reply)));
             }
-            shared.metrics.in_flight.set(running.len() as i64);
         }
     };
     let ended = judge.generate_from(prefix, &mut next, &shared.cancel, &mut on_event);
