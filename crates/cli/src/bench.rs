@@ -120,7 +120,7 @@ async fn measured<F: Send + 'static>(
             device,
             pebble: pebble.as_deref(),
             numerics,
-            prefixes: None,
+            kept: None,
         };
         let bench =
             Bench::load(&folder, placement).map_err(|error| failure(Code::Model, &error))?;

@@ -13,7 +13,7 @@ pub fn logits(args: &LogitsArgs) -> Result<(), Failure> {
         device: place::device().unwrap_or_default(),
         pebble: pebble.as_deref(),
         numerics: args.numerics.into(),
-        prefixes: None,
+        kept: None,
     };
     let logits = engine::last_logits_at(&args.model, &args.tokens, placement)
         .map_err(|error| input(error.to_string()))?;

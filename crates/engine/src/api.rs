@@ -75,8 +75,9 @@ pub struct Placement<'a> {
     /// it is not at hand, random weights of its shape serve.
     pub pebble: Option<&'a Path>,
     pub numerics: Numerics,
-    /// A folder in which the last shared prefix of a large model is kept between starts.
-    pub prefixes: Option<&'a Path>,
+    /// A folder in which is kept between starts what costs a large model time: the digests of its
+    /// files, and the last shared prefix.
+    pub kept: Option<&'a Path>,
 }
 
 /// Why a checkpoint cannot be loaded: names the file, the tensor and the remedy.

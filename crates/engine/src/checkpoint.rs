@@ -3,8 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use crate::config::Config;
+use crate::digest::{Notes, digest};
 use crate::generate::digested;
 use crate::gguf;
 use crate::layout::layout;
@@ -84,7 +86,8 @@ impl Checkpoint {
     /// Reads every byte: about a second a gigabyte.
     pub fn hash(&mut self) -> Result<(), LoadError> {
         let weights = Weights::open(&self.path)?;
-        self.digest = Some(weights.digest(&digested(&self.path), false)?);
+        let (extra, notes) = (digested(&self.path), Notes::default());
+        self.digest = digest(&weights, &extra, false, notes, &AtomicBool::new(false))?;
         Ok(())
     }
 }

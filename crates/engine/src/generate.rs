@@ -4,13 +4,14 @@
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::backend::{self, Answer, Answers, Backend, Part, Sequence};
 use crate::config::Config;
 use crate::crew::{Crew, Exchange};
+use crate::digest::{Notes, digest};
 use crate::draft::Draft;
 use crate::gguf;
 use crate::harmony;
@@ -24,8 +25,8 @@ use crate::vocabulary::Vocabulary;
 use crate::weights::Weights;
 use crate::work::Done;
 use crate::{
-    Cancel, Channel, Event, Finish, GenerateError, Incoming, LoadError, ModelInfo, Numerics,
-    Placement, Prefix, Reply, Request,
+    Cancel, Channel, Device, Event, Finish, GenerateError, Incoming, LoadError, ModelInfo,
+    Numerics, Placement, Prefix, Reply, Request,
 };
 
 /// Replies under way at once. More share each pass over the weights; fewer let the first
@@ -86,33 +87,59 @@ pub(crate) struct Active {
 }
 
 pub(crate) fn load(dir: &Path, placement: Placement<'_>) -> Result<(ModelInfo, Loaded), LoadError> {
-    let (info, mut loaded) = load_with(dir, |config, weights| {
+    // A GPU, and `fast`, copy what they need.
+    let in_place = placement.device == Device::Cpu && placement.numerics == Numerics::Exact;
+    let (info, mut loaded) = load_with(dir, in_place, placement.kept, |config, weights| {
         backend::load(dir, config, weights, placement)
     })?;
-    if let Some(folder) = placement.prefixes.filter(|_| info.bytes >= SMALL_BYTES) {
+    if let Some(folder) = placement.kept.filter(|_| info.bytes >= SMALL_BYTES) {
         loaded.keep_prefix(folder, &info);
     }
     Ok((info, loaded))
 }
 
-/// Loads what text needs, and the model by `place`.
+/// Loads what text needs, and the model by `place`, while the weight files are hashed, unless what
+/// they hash to is noted in `kept`.
 pub(crate) fn load_with(
     dir: &Path,
+    in_place: bool,
+    kept: Option<&Path>,
     place: impl Fn(&Config, &Weights) -> Result<Backend, LoadError> + Send + Sync,
 ) -> Result<(ModelInfo, Loaded), LoadError> {
     let config = Config::load(dir)?;
     let weights = Weights::open(dir)?;
-    let hashed = digested(dir);
-    // The vocabulary first, as its error is the better one where tokenizer.json is missing.
-    let (vocabulary, backend) = rayon::join(
-        || Vocabulary::load(dir, config.vocab, &config.end_ids),
-        || place(&config, &weights),
-    );
-    let (vocabulary, backend) = (vocabulary?, backend?);
+    let notes = Notes::read(kept.filter(|_| weights.bytes() >= SMALL_BYTES));
+    if in_place && notes.know(&weights) {
+        // Hashing would have brought them into memory.
+        weights.ask_for();
+    }
+    let failed = AtomicBool::new(false);
+    let read = || {
+        // The vocabulary first, as its error is the better one where tokenizer.json is missing.
+        let (vocabulary, backend) = rayon::join(
+            || Vocabulary::load(dir, config.vocab, &config.end_ids),
+            || place(&config, &weights),
+        );
+        let read = vocabulary.and_then(|vocabulary| Ok((vocabulary, backend?)));
+        failed.store(read.is_err(), Ordering::Relaxed);
+        read
+    };
+    let (read, digest) = std::thread::scope(|scope| {
+        let hash = || digest(&weights, &digested(dir), in_place, notes, &failed);
+        let hash = scope.spawn(hash);
+        (read(), hash.join())
+    });
+    let (vocabulary, backend) = read?;
+    let whole = digest.ok().transpose()?.flatten();
+    let whole = whole.ok_or_else(|| {
+        LoadError(format!(
+            "{}: hashing the weights ended unexpectedly. The log has the cause.",
+            dir.display()
+        ))
+    })?;
+    let digest = backend.digest(whole);
     // What was copied need not be there twice.
-    let in_place = matches!(backend, Backend::Cpu(_)) && backend.numerics() == Numerics::Exact;
-    let digest = backend.digest(weights.digest(&hashed, in_place)?);
-    if !in_place {
+    if !(matches!(backend, Backend::Cpu(_)) && backend.numerics() == Numerics::Exact) {
         weights.release();
     }
     let name = dir.canonicalize().unwrap_or(dir.to_owned());

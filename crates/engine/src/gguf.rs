@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use crate::LoadError;
 use crate::config::Config;
+use crate::digest::Stamp;
 use crate::linear::BLOCK;
 use crate::mxfp4::BLOCK_BYTES;
 use crate::o200k;
@@ -36,6 +37,7 @@ pub(crate) const MXFP4_BYTES: usize = 1 + BLOCK_BYTES;
 pub(crate) struct Gguf {
     pub path: PathBuf,
     pub map: Arc<Mmap>,
+    pub stamp: Option<Stamp>,
     keys: BTreeMap<String, Value>,
     pub tensors: Vec<Described>,
 }
@@ -78,6 +80,7 @@ impl Gguf {
         Ok(Gguf {
             path: path.to_owned(),
             map: Arc::new(map),
+            stamp: Stamp::of(&file),
             keys,
             tensors,
         })

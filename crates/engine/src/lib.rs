@@ -8,6 +8,7 @@ pub mod bench;
 mod checkpoint;
 mod config;
 mod crew;
+mod digest;
 mod divergence;
 mod dot;
 mod draft;

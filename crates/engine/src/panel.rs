@@ -122,7 +122,7 @@ impl Panels {
                     if first + lane < rows {
                         row(first + lane, &mut values[..k]);
                     }
-                    for (block, values) in values.chunks_exact(BLOCK).enumerate() {
+                    for (block, values) in values.as_chunks::<BLOCK>().0.iter().enumerate() {
                         let (scale, q) = q8_block(values);
                         put_q8(weights, scales, block, lane, scale, |i| q[i]);
                     }

@@ -4,7 +4,6 @@
 
 use memmap2::Mmap;
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::ops::{Deref, Range};
@@ -12,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::LoadError;
+use crate::digest::Stamp;
 use crate::gguf::{self, Gguf};
 use crate::linear::BLOCK;
 use crate::mxfp4::{BLOCK_BYTES, Packed};
@@ -54,9 +54,16 @@ struct Tensor {
     range: Range<usize>,
 }
 
+/// A mapped file, as it was when it was opened.
+pub(crate) struct Opened {
+    pub(crate) path: PathBuf,
+    pub(crate) map: Arc<Mmap>,
+    pub(crate) stamp: Option<Stamp>,
+}
+
 /// All tensors of a checkpoint folder.
 pub struct Weights {
-    files: Vec<(PathBuf, Arc<Mmap>)>,
+    pub(crate) files: Vec<Opened>,
     tensors: BTreeMap<String, Tensor>,
 }
 
@@ -98,8 +105,13 @@ impl Weights {
                 )));
             }
         }
+        let file = Opened {
+            path: gguf.path,
+            map: gguf.map,
+            stamp: gguf.stamp,
+        };
         Ok(Weights {
-            files: vec![(gguf.path, gguf.map)],
+            files: vec![file],
             tensors,
         })
     }
@@ -116,6 +128,7 @@ impl Weights {
         let map =
             unsafe { Mmap::map(&file) }.map_err(|e| fail(format!("cannot be mapped: {e}")))?;
         let (entries, data) = header(&map).map_err(fail)?;
+        let stamp = Stamp::of(&file);
         let file = self.files.len();
         for (name, entry) in entries {
             let range = check_range(&entry, data, map.len())
@@ -129,11 +142,15 @@ impl Weights {
             if let Some(other) = self.tensors.insert(name.clone(), tensor) {
                 return Err(fail(format!(
                     "tensor {name} stands in {} as well. Keep one checkpoint in a folder.",
-                    self.files[other.file].0.display()
+                    self.files[other.file].path.display()
                 )));
             }
         }
-        self.files.push((path, Arc::new(map)));
+        self.files.push(Opened {
+            path,
+            map: Arc::new(map),
+            stamp,
+        });
         Ok(())
     }
 
@@ -161,7 +178,7 @@ impl Weights {
     }
 
     pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
-        self.files.iter().map(|(path, _)| path.as_path())
+        self.files.iter().map(|file| file.path.as_path())
     }
 
     /// Bytes of all tensors.
@@ -172,8 +189,18 @@ impl Weights {
     /// Gives back the memory of pages that were read, where all but little was copied. They
     /// are read again from the file when they are needed again.
     pub(crate) fn release(&self) {
-        for (path, map) in &self.files {
+        for Opened { path, map, .. } in &self.files {
             release(path, map, 0..map.len());
+        }
+    }
+
+    /// Has the system read the files ahead of their first use.
+    pub(crate) fn ask_for(&self) {
+        #[cfg(unix)]
+        for Opened { path, map, .. } in &self.files {
+            if let Err(why) = map.advise(memmap2::Advice::WillNeed) {
+                tracing::debug!(%why, path = %path.display(), "pages are read when they are used");
+            }
         }
     }
 
@@ -201,7 +228,7 @@ impl Weights {
             let searched: Vec<_> = self
                 .files
                 .iter()
-                .map(|(p, _)| p.display().to_string())
+                .map(|file| file.path.display().to_string())
                 .collect();
             return Err(LoadError(format!(
                 "{}: tensor {name} ({} {shape:?}) is missing. The checkpoint is incomplete, or \
@@ -211,7 +238,7 @@ impl Weights {
                 dtypes.join(" or "),
             )));
         };
-        let (path, map) = &self.files[tensor.file];
+        let Opened { path, map, .. } = &self.files[tensor.file];
         if !dtypes.contains(&tensor.dtype.as_str()) || tensor.shape != shape {
             return Err(LoadError(format!(
                 "{}: tensor {name}: expected {} {shape:?}, found {} {:?}. Weights and \
@@ -286,46 +313,10 @@ impl Weights {
         let (tensor, bytes) = self.get(name, &["BF16", "F32", "F16"], shape)?;
         Ok(widen(&tensor.dtype, &bytes))
     }
-
-    /// SHA-256 over `extra` and the weight files, each by its name and own SHA-256; the files
-    /// are hashed in parallel. Where their pages are not kept, no more of them than needed are
-    /// in memory at once.
-    pub fn digest(&self, extra: &[PathBuf], keep_pages: bool) -> Result<String, LoadError> {
-        use rayon::prelude::*;
-        let small = extra.iter().map(|path| {
-            let bytes = std::fs::read(path)
-                .map_err(|e| LoadError(format!("{}: cannot be read ({e}).", path.display())))?;
-            Ok((file_name(path), hex(&Sha256::digest(bytes))))
-        });
-        let small: Vec<_> = small.collect::<Result<_, LoadError>>()?;
-        let large: Vec<_> = self
-            .files
-            .par_iter()
-            .map(|(path, map)| {
-                let mut sha = Sha256::new();
-                for start in (0..map.len()).step_by(HASHED_AT_ONCE) {
-                    let end = map.len().min(start + HASHED_AT_ONCE);
-                    sha.update(&map[start..end]);
-                    if !keep_pages {
-                        release(path, map, start..end);
-                    }
-                }
-                (file_name(path), hex(&sha.finalize()))
-            })
-            .collect();
-        let mut all = Sha256::new();
-        for (name, digest) in small.into_iter().chain(large) {
-            all.update(format!("{digest}  {name}\n"));
-        }
-        Ok(hex(&all.finalize()))
-    }
 }
 
-/// Bytes of a file that are hashed before their pages are given back: whole pages.
-const HASHED_AT_ONCE: usize = 32 << 20;
-
 /// Gives back a range of pages; `range` begins at one.
-fn release(path: &Path, map: &Mmap, range: Range<usize>) {
+pub(crate) fn release(path: &Path, map: &Mmap, range: Range<usize>) {
     #[cfg(unix)]
     {
         use memmap2::UncheckedAdvice;

@@ -182,7 +182,7 @@ impl Studio {
                 device,
                 pebble: pebble.as_deref(),
                 numerics,
-                prefixes: None,
+                kept: None,
             };
             let bench = Bench::load(&path, placement);
             let bench = bench.map_err(|error| Failure::model(error.to_string()))?;

@@ -326,7 +326,7 @@ fn load(found: Found, device: Device, numerics: Numerics, root: &Path) -> Slot {
             device,
             pebble: pebble.as_deref(),
             numerics: of_engine(numerics),
-            prefixes: Some(&data),
+            kept: Some(&data),
         };
         let state = match Engine::load_to(&path, placement) {
             Ok(engine) => State::Ready(Arc::new(engine)),

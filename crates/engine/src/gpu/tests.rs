@@ -311,7 +311,7 @@ fn loaded(dir: &Path, pages: Option<[usize; 2]>) -> (ModelInfo, Loaded) {
         let model = Model::load(device.clone(), config.clone(), weights, plan)?;
         Ok(Backend::Gpu(Box::new(model)))
     };
-    generate::load_with(dir, placed).unwrap()
+    generate::load_with(dir, false, None, placed).unwrap()
 }
 
 fn answered(loaded: &Loaded, prefix: &Prefix, requests: &[Request]) -> Vec<Reply> {

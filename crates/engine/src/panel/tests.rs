@@ -72,7 +72,8 @@ fn q8_blocks(values: &[f32], k: usize) -> Vec<(f32, Vec<i32>)> {
     let rows = values.chunks_exact(k);
     rows.flat_map(|row| row.chunks(BLOCK))
         .map(|block| {
-            let (scale, q) = q8_block(&[block, &[0.0; BLOCK]].concat()[..BLOCK]);
+            let whole = [block, &[0.0; BLOCK]].concat();
+            let (scale, q) = q8_block(whole.first_chunk().unwrap());
             (
                 scale.to_f32(),
                 q[..block.len()].iter().map(|&q| i32::from(q)).collect(),
@@ -150,7 +151,9 @@ fn a_file_of_q8_gives_what_quantising_gives() {
     let (outs, k) = (21, 96);
     let values = Noise::new(33).values(outs * k);
     let file: Vec<u8> = values
-        .chunks_exact(BLOCK)
+        .as_chunks()
+        .0
+        .iter()
         .flat_map(|block| {
             let (scale, q) = q8_block(block);
             scale.to_le_bytes().into_iter().chain(q.map(|q| q as u8))
