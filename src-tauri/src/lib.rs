@@ -2,6 +2,7 @@
 //! It holds no logic of its own: nothing here knows what a policy says.
 
 mod commands;
+mod display;
 mod host;
 mod session;
 #[cfg(test)]
@@ -21,10 +22,12 @@ Usage: touchstone-desktop [WORKSPACE]
 Opens the studio's window on WORKSPACE, a folder with policies/ and fixtures/; else on
 the last one opened, else on the sample workspace.
 
-Environment: RUST_LOG sets what is logged to standard error (default: warn).";
+Environment: RUST_LOG sets what is logged to standard error (default: warn). Without a GPU the
+window is drawn by the processor alone; WEBKIT_DISABLE_COMPOSITING_MODE, set to 0 or 1, decides.";
 
 /// Opens the window and returns when it is closed.
 pub fn run(workspace: Option<PathBuf>) -> tauri::Result<()> {
+    display::choose();
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
     tracing_subscriber::fmt()

@@ -32,7 +32,7 @@ const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.le
 
 /** Notes when the next change of the text is followed by verdicts on the screen. */
 function observe() {
-  const seen = { key_ms: null, first_ms: null, last_ms: null, done: false };
+  const seen = { key_ms: null, first_ms: null, last_ms: null, phase: null, empty: null, done: false };
   globalThis.__seen = seen;
   const now = () => performance.now();
   document.addEventListener('keydown', () => (seen.key_ms ??= now()), { once: true, capture: true });
@@ -42,7 +42,9 @@ function observe() {
       const phase = document.querySelector('[data-testid=run-progress]')?.dataset.phase;
       const cells = [...document.querySelectorAll('[data-testid=case-row] [data-testid=verdict]')];
       const empty = cells.filter((cell) => !cell.dataset.verdict).length;
-      if (empty > 0) started = true;
+      // Rows are emptied as the phase becomes this; a late frame may show no empty one.
+      Object.assign(seen, { phase: phase ?? null, empty });
+      if (empty > 0 || phase === 'running') started = true;
       if (started && seen.first_ms === null && empty < cells.length) seen.first_ms = now();
       if (started && phase === 'finished' && empty === 0) {
         seen.last_ms = now();
@@ -84,7 +86,14 @@ try {
     // A word that no earlier revision had, so that nothing is taken from the cache.
     await window.write(String.fromCharCode(97 + at));
     console.error(`edit ${at + 1} of ${REPEATS}`);
-    const seen = await until('the last verdict', () => window.run(() => (globalThis.__seen.done ? globalThis.__seen : null)), 60_000);
+    let seen;
+    const ended = async () => {
+      seen = await window.run(() => globalThis.__seen);
+      return seen.done;
+    };
+    await until('the last verdict', ended, 60_000).catch((error) => {
+      throw new Error(`edit ${at + 1}: seen ${JSON.stringify(seen)}`, { cause: error });
+    });
     const arrived = await window.run(() =>
       Object.fromEntries(
         ['first', 'last'].map((which) => [

@@ -22,6 +22,7 @@ pub fn find(trace: &str, clauses: &[Clause]) -> Vec<Citation> {
     strong(trace, &names, &mut spans);
     introduced(trace, &names, &mut spans);
     at_line_start(trace, &names, &mut spans);
+    walked(trace, &names, &mut spans);
     in_brackets(trace, &names, &mut spans);
     in_order(trace, spans)
 }
@@ -281,6 +282,30 @@ fn at_line_start(trace: &str, names: &Names, spans: &mut Vec<Span>) {
         }
     }
 }
+
+/// Lines that begin with clauses make a walk of the policy; a code that begins another line of it and
+/// names no clause is invented, whatever its letters: `V3 …: no` after `T1 …: no` and `T2 …: yes`.
+fn walked(trace: &str, names: &Names, spans: &mut Vec<Span>) {
+    static LINE: LazyLock<Regex> = LazyLock::new(|| {
+        code::pattern(
+            r"(?m)^[ \t]*(?:[-*•]\s+)?(?:\*\*)?([A-Z]{1,3}\d{1,3}(?:\.[a-z\d]{1,2})*)(?:\*\*)?(?:[:：.]|[ \t])",
+        )
+    });
+    let codes = LINE.captures_iter(trace).filter_map(|found| found.get(1));
+    let (known, unknown): (Vec<_>, Vec<_>) =
+        codes.partition(|code| longest_known(code.as_str(), names).is_some());
+    if known.len() < WALK_MIN {
+        return;
+    }
+    spans.extend(
+        unknown
+            .into_iter()
+            .map(|code| span(code.start(), code.end(), None)),
+    );
+}
+
+/// Lines of known clauses that make a walk: one may be chance.
+const WALK_MIN: usize = 2;
 
 /// `(3)` and `[3.2]`, `(b)`.
 fn in_brackets(trace: &str, names: &Names, spans: &mut Vec<Span>) {

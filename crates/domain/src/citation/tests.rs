@@ -56,6 +56,22 @@ fn invented_codes_of_the_policys_style_are_flagged() {
 }
 
 #[test]
+fn invented_codes_of_any_style_are_flagged_in_a_walk() {
+    let policy = "- T1: tobacco\n- T2: history";
+    check(
+        policy,
+        "T1 tobacco: no.\nV3 knives: no.\n- **T2**: yes.\nOn the M1 road.\nV3 decides.",
+        "[T1→T1] tobacco: no.\n[V3→?] knives: no.\n- **[T2→T2]**: yes.\nOn the M1 road.\n[V3→?] decides.",
+    );
+    // One clause at the start of a line is no walk.
+    check(
+        policy,
+        "T1 applies.\nM25 is a road, T2 is not met.",
+        "[T1→T1] applies.\nM25 is a road, [T2→T2] is not met.",
+    );
+}
+
+#[test]
 fn a_missing_space_after_a_full_stop_is_not_a_part() {
     check(
         "- T1: tobacco\n- T2: history",
