@@ -164,7 +164,7 @@ fn whole_path(path: &Path) -> PathBuf {
 }
 
 /// SHA-256 over `extra` and the weight files, each by its name and own SHA-256. Files that `notes`
-/// do not know are hashed, as many at once as half of the cores, and noted. Where their pages are
+/// do not know are hashed, as many at once as there are cores to spare, and noted. Where their pages are
 /// not kept, no more of them than needed are in memory at once. Nothing when `stop` is set, as
 /// whoever sets it has an error to tell.
 pub(crate) fn digest(
@@ -208,7 +208,9 @@ pub(crate) fn digest(
 /// wait behind a file of gigabytes.
 fn hashes(files: &[&Opened], keep_pages: bool, stop: &AtomicBool) -> Option<Vec<String>> {
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let workers = files.len().min(cores.div_ceil(2));
+    // A model that is used in place leaves the cores nothing else to do.
+    let share = if keep_pages { cores } else { cores.div_ceil(2) };
+    let workers = files.len().min(share);
     let next = AtomicUsize::new(0);
     let work = || {
         let mut done = Vec::new();
