@@ -79,10 +79,12 @@ export class StudioWindow {
   static async open({ binary, args = [], env = {} }) {
     const window = new StudioWindow();
     const port = await freePort();
+    // WebKitWebDriver (2.50) may wait for ever for the picture of a page drawn without compositing.
+    const drawing = process.env.TOUCHSTONE_SCREENSHOTS ? { WEBKIT_DISABLE_COMPOSITING_MODE: '0' } : {};
     window.#driver = spawn('WebKitWebDriver', [`--port=${port}`], {
       detached: true,
       stdio: ['ignore', 'inherit', 'inherit'],
-      env: { ...process.env, ...env, TAURI_WEBVIEW_AUTOMATION: 'true' },
+      env: { ...process.env, ...drawing, ...env, TAURI_WEBVIEW_AUTOMATION: 'true' },
     });
     running.add(window.#driver);
     window.#base = `http://127.0.0.1:${port}`;
