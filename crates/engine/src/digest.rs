@@ -258,7 +258,7 @@ mod tests {
     use std::io::Write;
     use tempfile::TempDir;
 
-    const NEVER: AtomicBool = AtomicBool::new(false);
+    static NEVER: AtomicBool = AtomicBool::new(false);
 
     fn of(file: &Path, notes: Notes) -> String {
         let weights = Weights::open(file).unwrap();
