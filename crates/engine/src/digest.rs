@@ -20,7 +20,7 @@ const NAME: &str = "weights.json";
 /// Bytes of a file that are hashed before their pages are given back: whole pages.
 const HASHED_AT_ONCE: usize = 32 << 20;
 
-/// A file that changed later than this before it was hashed is not noted: a file system's clock
+/// A file that changed later than this before it was opened is not noted: a file system's clock
 /// may not tell a further change apart.
 const SETTLED_NS: u64 = 2_000_000_000;
 
@@ -36,8 +36,9 @@ pub(crate) struct Stamp {
 }
 
 impl Stamp {
+    /// Of a file that is opened now; none of one that changed just before.
     pub(crate) fn of(file: &File) -> Option<Stamp> {
-        Stamp::from(&file.metadata().ok()?)
+        Stamp::from(&file.metadata().ok()?).filter(Stamp::settled)
     }
 
     fn at(path: &Path) -> Option<Stamp> {
@@ -126,11 +127,12 @@ impl Notes {
         self.files.retain(|path, _| path.exists());
         let mut changed = self.files.len() != before;
         for (file, sha256) in hashed {
-            let stamp = file.stamp.clone().filter(Stamp::settled);
-            let Some(stamp) = stamp.filter(|stamp| Stamp::at(&file.path).as_ref() == Some(stamp))
-            else {
+            let Some(stamp) = file.stamp.clone() else {
                 continue;
             };
+            if Stamp::at(&file.path).as_ref() != Some(&stamp) {
+                continue;
+            }
             let sha256 = sha256.clone();
             changed = true;
             self.files
@@ -255,7 +257,6 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
-    use std::io::Write;
     use tempfile::TempDir;
 
     static NEVER: AtomicBool = AtomicBool::new(false);
@@ -295,30 +296,47 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_changed_is_hashed_and_noted_when_it_has_settled() {
+    fn a_file_that_differs_in_anything_is_hashed_and_noted_again() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/gguf/bf16.gguf");
+        let folder = TempDir::new().unwrap();
+        let hashed = of(&file, Notes::default());
+        let stamp = Stamp::at(&file).unwrap();
+        let mut others = vec![stamp.clone(); 5];
+        others[0].bytes += 1;
+        others[1].modified_ns += 1;
+        others[2].changed_ns += 1;
+        others[3].device += 1;
+        others[4].inode += 1;
+        for stamp in others {
+            let sha256 = "0".to_owned();
+            let files = BTreeMap::from([(whole_path(&file), Note { stamp, sha256 })]);
+            put(folder.path(), &files).unwrap();
+            assert_eq!(of(&file, Notes::read(Some(folder.path()))), hashed);
+            let noted = Notes::read(Some(folder.path()));
+            assert!(noted.know(&Weights::open(&file).unwrap()));
+        }
+    }
+
+    #[test]
+    fn a_file_is_noted_once_it_has_settled_and_forgotten_once_it_is_gone() {
         let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/gguf/bf16.gguf");
-        let (folder, gone) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+        let folder = TempDir::new().unwrap();
         let file = folder.path().join("copy.gguf");
         fs::copy(&from, &file).unwrap();
-        let hashed = of(&file, Notes::default());
-        note(folder.path(), &file, "0");
-        assert_ne!(of(&file, Notes::read(Some(folder.path()))), hashed);
-        // The same length and bytes: its times alone tell, and they are too young to be noted.
-        let mut open = File::options().write(true).open(&file).unwrap();
-        open.write_all(&fs::read(&from).unwrap()[..1]).unwrap();
-        drop(open);
-        for _ in 0..2 {
-            assert_eq!(of(&file, Notes::read(Some(folder.path()))), hashed);
-        }
-        let weights = Weights::open(&file).unwrap();
-        assert!(!Notes::read(Some(folder.path())).know(&weights));
-
-        let passing = gone.path().join("gone.gguf");
-        fs::copy(&from, &passing).unwrap();
-        note(folder.path(), &passing, "0");
-        fs::remove_file(&passing).unwrap();
+        let open = File::options().write(true).open(&file).unwrap();
+        let later = SystemTime::now() + std::time::Duration::from_secs(60);
+        open.set_modified(later).unwrap();
         of(&file, Notes::read(Some(folder.path())));
-        assert!(Notes::read(Some(folder.path())).files.is_empty());
+        assert!(
+            Notes::read(Some(folder.path())).files.is_empty(),
+            "too young"
+        );
+
+        note(folder.path(), &file, "0");
+        fs::remove_file(&file).unwrap();
+        of(&from, Notes::read(Some(folder.path())));
+        let noted = Notes::read(Some(folder.path()));
+        assert_eq!(noted.files.keys().collect::<Vec<_>>(), [&whole_path(&from)]);
     }
 
     #[test]
