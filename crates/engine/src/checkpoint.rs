@@ -7,7 +7,6 @@ use std::sync::atomic::AtomicBool;
 
 use crate::config::Config;
 use crate::digest::{Notes, digest};
-use crate::generate::digested;
 use crate::gguf;
 use crate::layout::layout;
 use crate::memory::{self, MemoryPlan, Workload};
@@ -86,8 +85,8 @@ impl Checkpoint {
     /// Reads every byte: about a second a gigabyte.
     pub fn hash(&mut self) -> Result<(), LoadError> {
         let weights = Weights::open(&self.path)?;
-        let (extra, notes) = (digested(&self.path), Notes::default());
-        self.digest = digest(&weights, &extra, false, notes, &AtomicBool::new(false))?;
+        let never = AtomicBool::new(false);
+        self.digest = digest(&self.path, &weights, false, Notes::default(), &never)?;
         Ok(())
     }
 }

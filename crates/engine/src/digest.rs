@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::LoadError;
+use crate::gguf;
 use crate::weights::{Opened, Weights, file_name, hex, release};
 
 const NAME: &str = "weights.json";
@@ -165,13 +166,21 @@ fn whole_path(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
-/// SHA-256 over `extra` and the weight files, each by its name and own SHA-256. Files that `notes`
+/// The small files that a checkpoint's digest covers beside its weights.
+fn digested(dir: &Path) -> Vec<PathBuf> {
+    match gguf::file_of(dir) {
+        Some(_) => Vec::new(),
+        None => vec![dir.join("config.json"), dir.join("tokenizer.json")],
+    }
+}
+
+/// SHA-256 over those and the weight files, each by its name and own SHA-256. Files that `notes`
 /// do not know are hashed, as many at once as there are cores to spare, and noted. Where their pages are
 /// not kept, no more of them than needed are in memory at once. Nothing when `stop` is set, as
 /// whoever sets it has an error to tell.
 pub(crate) fn digest(
+    dir: &Path,
     weights: &Weights,
-    extra: &[PathBuf],
     keep_pages: bool,
     mut notes: Notes,
     stop: &AtomicBool,
@@ -180,7 +189,7 @@ pub(crate) fn digest(
     let mut add = |path: &Path, digest: &str| {
         all.update(format!("{digest}  {}\n", file_name(path)));
     };
-    for path in extra {
+    for path in &digested(dir) {
         let bytes = fs::read(path)
             .map_err(|e| LoadError(format!("{}: cannot be read ({e}).", path.display())))?;
         add(path, &hex(&Sha256::digest(bytes)));
@@ -263,7 +272,7 @@ mod tests {
 
     fn of(file: &Path, notes: Notes) -> String {
         let weights = Weights::open(file).unwrap();
-        digest(&weights, &[], false, notes, &NEVER)
+        digest(file, &weights, false, notes, &NEVER)
             .unwrap()
             .unwrap()
     }
@@ -356,7 +365,7 @@ mod tests {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/gguf/bf16.gguf");
         let weights = Weights::open(&file).unwrap();
         let stop = AtomicBool::new(true);
-        let nothing = digest(&weights, &[], false, Notes::default(), &stop).unwrap();
+        let nothing = digest(&file, &weights, false, Notes::default(), &stop).unwrap();
         assert_eq!(nothing, None);
     }
 }

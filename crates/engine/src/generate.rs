@@ -3,7 +3,7 @@
 //! ends makes room for the next request.
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -13,7 +13,6 @@ use crate::config::Config;
 use crate::crew::{Crew, Exchange};
 use crate::digest::{Notes, digest};
 use crate::draft::Draft;
-use crate::gguf;
 use crate::harmony;
 use crate::margin::Margin;
 use crate::prefixes::{Kept, Prefixes};
@@ -125,7 +124,7 @@ pub(crate) fn load_with(
         read
     };
     let (read, digest) = std::thread::scope(|scope| {
-        let hash = || digest(&weights, &digested(dir), in_place, notes, &failed);
+        let hash = || digest(dir, &weights, in_place, notes, &failed);
         let hash = scope.spawn(hash);
         (read(), hash.join())
     });
@@ -179,14 +178,6 @@ pub(crate) fn load_with(
             shelf: None,
         },
     ))
-}
-
-/// The small files that a checkpoint's digest covers beside its weights.
-pub(crate) fn digested(dir: &Path) -> Vec<PathBuf> {
-    match gguf::file_of(dir) {
-        Some(_) => Vec::new(),
-        None => vec![dir.join("config.json"), dir.join("tokenizer.json")],
-    }
 }
 
 impl Loaded {
