@@ -34,9 +34,10 @@ impl Remembered {
 }
 
 pub fn open<R: Runtime>(app: &AppHandle<R>, session: &Session) -> tauri::Result<WebviewWindow<R>> {
+    let (width, height) = on_screen(app, session);
     let window = WebviewWindowBuilder::new(app, LABEL, WebviewUrl::App("index.html".into()))
         .title("Touchstone")
-        .inner_size(session.width, session.height)
+        .inner_size(width, height)
         .min_inner_size(session::WIDTH_MIN, session::HEIGHT_MIN)
         .maximized(session.maximized)
         .background_color(DARK)
@@ -45,6 +46,18 @@ pub fn open<R: Runtime>(app: &AppHandle<R>, session: &Session) -> tauri::Result<
         window.set_background_color(Some(LIGHT))?;
     }
     Ok(window)
+}
+
+/// The size that is remembered, and no larger than the screen, where that is known.
+fn on_screen<R: Runtime>(app: &AppHandle<R>, session: &Session) -> (f64, f64) {
+    let Ok(Some(screen)) = app.primary_monitor() else {
+        return (session.width, session.height);
+    };
+    let size: LogicalSize<f64> = screen.size().to_logical(screen.scale_factor());
+    (
+        session.width.min(size.width),
+        session.height.min(size.height),
+    )
 }
 
 /// Names the workspace in the title and remembers it.
