@@ -2,6 +2,7 @@
 //! hashed to is noted in a folder of the caller's: while the file has the same length, times and
 //! place on disk, it is not hashed again. `model verify` hashes every byte whatever is noted.
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -9,11 +10,12 @@ use std::fs::{self, File, Metadata};
 use std::io;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::LoadError;
 use crate::gguf;
+use crate::shelf::replace;
 use crate::weights::{Opened, Weights, file_name, hex, release};
 
 const NAME: &str = "weights.json";
@@ -148,18 +150,9 @@ impl Notes {
     }
 }
 
-/// In place of the last ones: a reader sees these or those.
 fn put(folder: &Path, files: &BTreeMap<PathBuf, Note>) -> io::Result<()> {
-    fs::create_dir_all(folder)?;
-    let unfinished = folder.join(format!("{NAME}.{}", std::process::id()));
     let text = serde_json::to_vec_pretty(files)?;
-    let placed =
-        fs::write(&unfinished, text).and_then(|()| fs::rename(&unfinished, folder.join(NAME)));
-    if placed.is_err() {
-        // What stays behind is overwritten at the next attempt.
-        let _ = fs::remove_file(&unfinished);
-    }
-    placed
+    replace(folder, NAME, |unfinished| fs::write(unfinished, &text))
 }
 
 fn whole_path(path: &Path) -> PathBuf {
@@ -221,29 +214,10 @@ fn hashes(files: &[&Opened], keep_pages: bool, stop: &AtomicBool) -> Option<Vec<
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     // A model that is used in place leaves the cores nothing else to do.
     let share = if keep_pages { cores } else { cores.div_ceil(2) };
-    let workers = files.len().min(share);
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut done = Vec::new();
-        loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(file) = files.get(index) else {
-                return Some(done);
-            };
-            done.push((index, hash(file, keep_pages, stop)?));
-        }
-    };
-    let found = std::thread::scope(|scope| {
-        let workers: Vec<_> = (1..workers).map(|_| scope.spawn(work)).collect();
-        let mut all = work()?;
-        for worker in workers {
-            all.extend(worker.join().ok()??);
-        }
-        Some(all)
-    });
-    let mut found = found?;
-    found.sort_unstable_by_key(|&(index, _)| index);
-    Some(found.into_iter().map(|(_, sha256)| sha256).collect())
+    let workers = files.len().clamp(1, share);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(workers).build();
+    let hash = |file: &&Opened| hash(file, keep_pages, stop);
+    pool.ok()?.install(|| files.par_iter().map(hash).collect())
 }
 
 fn hash(file: &Opened, keep_pages: bool, stop: &AtomicBool) -> Option<String> {
@@ -270,6 +244,10 @@ mod tests {
 
     static NEVER: AtomicBool = AtomicBool::new(false);
 
+    fn fixture() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/gguf/bf16.gguf")
+    }
+
     fn of(file: &Path, notes: Notes) -> String {
         let weights = Weights::open(file).unwrap();
         digest(file, &weights, false, notes, &NEVER)
@@ -287,7 +265,7 @@ mod tests {
 
     #[test]
     fn a_file_that_is_as_it_was_is_not_hashed_again() {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/gguf/bf16.gguf");
+        let file = fixture();
         let folder = TempDir::new().unwrap();
         let hashed = of(&file, Notes::default());
         let bytes = fs::read(&file).unwrap();
@@ -306,7 +284,7 @@ mod tests {
 
     #[test]
     fn a_file_that_differs_in_anything_is_hashed_and_noted_again() {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/gguf/bf16.gguf");
+        let file = fixture();
         let folder = TempDir::new().unwrap();
         let hashed = of(&file, Notes::default());
         let stamp = Stamp::at(&file).unwrap();
@@ -328,7 +306,7 @@ mod tests {
 
     #[test]
     fn a_file_is_noted_once_it_has_settled_and_forgotten_once_it_is_gone() {
-        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/gguf/bf16.gguf");
+        let from = fixture();
         let folder = TempDir::new().unwrap();
         let file = folder.path().join("copy.gguf");
         fs::copy(&from, &file).unwrap();
@@ -350,7 +328,7 @@ mod tests {
 
     #[test]
     fn notes_that_are_damaged_or_cannot_be_written_cost_time_alone() {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/gguf/bf16.gguf");
+        let file = fixture();
         let folder = TempDir::new().unwrap();
         let hashed = of(&file, Notes::default());
         fs::write(folder.path().join(NAME), "{").unwrap();
@@ -362,7 +340,7 @@ mod tests {
 
     #[test]
     fn hashing_ends_when_loading_failed() {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/gguf/bf16.gguf");
+        let file = fixture();
         let weights = Weights::open(&file).unwrap();
         let stop = AtomicBool::new(true);
         let nothing = digest(&file, &weights, false, Notes::default(), &stop).unwrap();

@@ -138,7 +138,7 @@ pub(crate) fn load_with(
     })?;
     let digest = backend.digest(whole);
     // What was copied need not be there twice.
-    if !(matches!(backend, Backend::Cpu(_)) && backend.numerics() == Numerics::Exact) {
+    if !in_place {
         weights.release();
     }
     let name = dir.canonicalize().unwrap_or(dir.to_owned());

@@ -59,20 +59,14 @@ impl Shelf {
         })
     }
 
-    /// Puts a prefix there in place of the last one; a reader sees the one or the other.
+    /// Puts a prefix there in place of the last one.
     pub(crate) fn put(&self, kept: &Kept) -> io::Result<()> {
         let Sequence::Cpu(kv) = &kept.kv else {
             return Ok(());
         };
-        fs::create_dir_all(&self.folder)?;
-        let unfinished = self.folder.join(format!("{NAME}.{}", std::process::id()));
-        let written = self.write(&unfinished, &kept.tokens, kv);
-        let placed = written.and_then(|()| fs::rename(&unfinished, self.folder.join(NAME)));
-        if placed.is_err() {
-            // What stays behind is overwritten at the next attempt.
-            let _ = fs::remove_file(&unfinished);
-        }
-        placed
+        replace(&self.folder, NAME, |unfinished| {
+            self.write(unfinished, &kept.tokens, kv)
+        })
     }
 
     fn write(&self, path: &Path, tokens: &[u32], kv: &Kv) -> io::Result<()> {
@@ -93,6 +87,23 @@ impl Shelf {
         out.file.write_all(&digest)?;
         out.file.flush()
     }
+}
+
+/// Puts a file that `write` makes in place of the folder's last one of that name: a reader sees the
+/// one or the other.
+pub(crate) fn replace(
+    folder: &Path,
+    name: &str,
+    write: impl FnOnce(&Path) -> io::Result<()>,
+) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    let unfinished = folder.join(format!("{name}.{}", std::process::id()));
+    let placed = write(&unfinished).and_then(|()| fs::rename(&unfinished, folder.join(name)));
+    if placed.is_err() {
+        // What stays behind is overwritten at the next attempt.
+        let _ = fs::remove_file(&unfinished);
+    }
+    placed
 }
 
 /// A new file that its owner alone reads: a policy can be told from its keys and values.
