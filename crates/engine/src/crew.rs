@@ -193,10 +193,15 @@ mod tests {
     use std::cell::Cell;
     use std::collections::HashSet;
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Condvar, Mutex};
+    use std::thread::ThreadId;
     use std::time::Duration;
 
     use super::*;
     use crate::{Alternatives, Cancel, Request, Sampling};
+
+    /// For a thread that has not run yet, on a machine that does much else.
+    const PATIENCE: Duration = Duration::from_secs(60);
 
     fn crew(threads: usize) -> Crew {
         let one = |_| ThreadPoolBuilder::new().num_threads(1).build().unwrap();
@@ -252,7 +257,8 @@ mod tests {
 
     #[test]
     fn a_worker_that_had_nothing_takes_what_comes_later() {
-        let names = std::sync::Mutex::new(HashSet::new());
+        let (names, changed) = (Mutex::new(HashSet::new()), Condvar::new());
+        let first = AtomicUsize::new(0);
         let work = |exchange: &mut Exchange<'_>| {
             let mut events = Vec::new();
             loop {
@@ -260,8 +266,14 @@ mod tests {
                 if given.is_empty() {
                     return Ok(());
                 }
-                names.lock().unwrap().insert(thread::current().id());
-                thread::sleep(Duration::from_millis(5));
+                let mut names = names.lock().unwrap();
+                names.insert(thread::current().id());
+                changed.notify_all();
+                if first.fetch_add(1, Ordering::Relaxed) > 0 {
+                    // Whoever has the second waits for the other worker, however late it is.
+                    let alone = |names: &mut HashSet<ThreadId>| names.len() < 2;
+                    drop(changed.wait_timeout_while(names, PATIENCE, alone).unwrap());
+                }
                 events.extend(given.iter().map(|(index, _)| answered(*index)));
             }
         };
