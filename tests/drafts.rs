@@ -7,6 +7,7 @@ mod generated;
 
 use acceptance::{pebble, root};
 use domain::policy::{self, Policy};
+use domain::verdict::{self, Verdict};
 use engine::{Engine, Reply};
 use generated::{Batch, drafted, replies, samples};
 use std::fs;
@@ -55,6 +56,41 @@ struct Tally {
     accepted: u32,
     without: Duration,
     with: Duration,
+    previews: Previews,
+}
+
+/// What was told before replies were written anew, of those whose answers can be read.
+#[derive(Default)]
+struct Previews {
+    had: u32,
+    /// They say another verdict than the reply before.
+    turned: u32,
+    /// The reply came to another verdict than the one before.
+    flipped: u32,
+    /// Both.
+    right: u32,
+}
+
+impl Previews {
+    fn add(&mut self, policy: &Policy, before: &Reply, margin: f64, now: &Reply) {
+        let read = |reply: &Reply| {
+            let answer = reply.answer.as_deref().unwrap_or_default();
+            verdict::read(&policy.output, answer).verdict
+        };
+        let (before, now) = (read(before), read(now));
+        let preview = if margin > 0.0 {
+            Verdict::Violates
+        } else {
+            Verdict::Safe
+        };
+        if [before, now].contains(&Verdict::Unparsed) {
+            return;
+        }
+        self.had += 1;
+        self.turned += u32::from(preview != before);
+        self.flipped += u32::from(now != before);
+        self.right += u32::from(preview != before && now != before);
+    }
 }
 
 impl Tally {
@@ -68,10 +104,12 @@ impl Tally {
     ) {
         let mut quickest = [Duration::MAX; 2];
         let mut said = [Vec::new(), Vec::new()];
+        let mut previews: Vec<Option<f64>> = Vec::new();
         for _ in 0..rounds {
             for (way, drafts) in [&[][..], before].into_iter().enumerate() {
                 let started = Instant::now();
-                said[way] = drafted(engine, edited, &batch.cases, drafts);
+                let answered = drafted(engine, edited, &batch.cases, drafts);
+                (said[way], previews) = answered.into_iter().unzip();
                 quickest[way] = quickest[way].min(started.elapsed());
             }
             for (plain, quick) in said[0].iter().zip(&said[1]) {
@@ -84,6 +122,11 @@ impl Tally {
             self.tokens += reply.generated_tokens;
             self.drafted += reply.drafted_tokens;
             self.accepted += reply.accepted_tokens;
+        }
+        for ((before, now), margin) in before.iter().zip(&said[1]).zip(previews) {
+            if let Some(margin) = margin {
+                self.previews.add(edited, before, margin, now);
+            }
         }
         self.without += quickest[0];
         self.with += quickest[1];
@@ -115,7 +158,8 @@ fn drafts_save_passes_and_change_nothing() {
         }
         println!(
             "{}: {} edits, {} tokens, {} drafted, {} accepted; passes {:.2}, seconds {:.2} \
-             ({:.2} and {:.2}) of those without drafts",
+             ({:.2} and {:.2}) of those without drafts; {} previews, {} of them turned, {} flips \
+             among these cases, {} of them turned",
             batch.name,
             tally.edits,
             tally.tokens,
@@ -124,8 +168,13 @@ fn drafts_save_passes_and_change_nothing() {
             tally.passes(),
             tally.with.as_secs_f64() / tally.without.as_secs_f64(),
             tally.with.as_secs_f64(),
-            tally.without.as_secs_f64()
+            tally.without.as_secs_f64(),
+            tally.previews.had,
+            tally.previews.turned,
+            tally.previews.flipped,
+            tally.previews.right,
         );
+        assert!(tally.previews.had > 0, "no preview was told");
         assert!(tally.passes() <= PASSES_MAX, "passes {:.2}", tally.passes());
     }
 }

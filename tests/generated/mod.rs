@@ -134,16 +134,27 @@ pub fn prefix(policy: &Policy) -> Prefix {
 
 /// The greedy reply to each case, in their order.
 pub fn replies(engine: &Engine, policy: &Policy, cases: &[Case]) -> Vec<Reply> {
-    drafted(engine, policy, cases, &[])
+    let answered = drafted(engine, policy, cases, &[]);
+    answered.into_iter().map(|(reply, _)| reply).collect()
 }
 
-/// As `replies`, each with the reply of the same place as its draft, if there is one.
-pub fn drafted(engine: &Engine, policy: &Policy, cases: &[Case], earlier: &[Reply]) -> Vec<Reply> {
+/// As `replies`, each with the reply of the same place as its draft, if there is one; also the
+/// margin of the preview that came before the reply.
+pub fn drafted(
+    engine: &Engine,
+    policy: &Policy,
+    cases: &[Case],
+    earlier: &[Reply],
+) -> Vec<(Reply, Option<f64>)> {
+    let sides = prompt::alternatives(&policy.output);
     let request = |(i, case): (usize, &Case)| Request {
         user: prompt::user(case),
         sampling: Sampling::Greedy,
         tokens_max: TOKENS_MAX,
-        alternatives: Alternatives::default(),
+        alternatives: Alternatives {
+            over: sides.violating.clone(),
+            under: sides.safe.clone(),
+        },
         draft: earlier.get(i).map(|reply| Draft {
             analysis: reply.analysis.clone(),
             answer: reply.answer.clone().unwrap_or_default(),
@@ -151,10 +162,11 @@ pub fn drafted(engine: &Engine, policy: &Policy, cases: &[Case], earlier: &[Repl
     };
     let requests: Vec<Request> = cases.iter().enumerate().map(request).collect();
     let mut found = vec![None; cases.len()];
-    let mut on_event = |event| {
-        if let Event::Finished { index, reply } = event {
-            found[index] = Some(reply);
-        }
+    let mut previews = vec![None; cases.len()];
+    let mut on_event = |event| match event {
+        Event::Preview { index, margin } => previews[index] = Some(margin),
+        Event::Finished { index, reply } => found[index] = Some((reply, previews[index])),
+        _ => {}
     };
     engine
         .generate(
@@ -164,6 +176,6 @@ pub fn drafted(engine: &Engine, policy: &Policy, cases: &[Case], earlier: &[Repl
             &mut on_event,
         )
         .expect("the prefix fits Pebble's context");
-    let whole: Option<Vec<Reply>> = found.into_iter().collect();
+    let whole: Option<Vec<_>> = found.into_iter().collect();
     whole.expect("every request is answered")
 }

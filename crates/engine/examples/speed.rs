@@ -58,7 +58,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                         "{run}: prefix of {tokens} tokens, {reused} reused, {elapsed_ms:.1} ms"
                     );
                 }
-                Event::Text { .. } | Event::Restarted { .. } => {}
+                Event::Text { .. } | Event::Preview { .. } | Event::Restarted { .. } => {}
                 Event::Finished { index, reply } => {
                     generated += reply.generated_tokens;
                     prompt += reply.prompt_tokens - reply.reused_tokens;

@@ -9,7 +9,7 @@ use crate::work::Done;
 
 pub use crate::reply::{Channel, Finish};
 
-/// A loaded model with its tokenizer and its cache of the last shared prefix.
+/// A loaded model with its tokenizer and its cache of shared prefixes.
 /// Shareable between threads; one generation runs at a time, others wait.
 pub struct Engine {
     info: ModelInfo,
@@ -138,8 +138,9 @@ pub struct Request {
     pub draft: Option<Draft>,
 }
 
-/// An earlier reply to the same conversation, under another policy. Where the model still
-/// says the same, several tokens are verified in one pass; the reply is the same as without.
+/// An earlier reply to the same conversation, under another policy. It is put to the model whole
+/// before anything is written: what the model still says is verified in one pass, and the reply
+/// is the same as without.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Draft {
     pub analysis: String,
@@ -175,6 +176,12 @@ pub enum Event {
         index: usize,
         channel: Channel,
         text: String,
+    },
+    /// The model no longer says what a request's draft says. Behind the draft's reasoning it would
+    /// answer with this margin all the same: the reply that is still to be written may say otherwise.
+    Preview {
+        index: usize,
+        margin: f64,
     },
     Finished {
         index: usize,

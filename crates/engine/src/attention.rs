@@ -38,6 +38,8 @@ pub struct Kv {
     kv_heads: usize,
     head_dim: usize,
     len: usize,
+    /// What the positions from here on see is kept.
+    back_to: usize,
 }
 
 #[derive(Clone)]
@@ -73,6 +75,7 @@ impl Kv {
             kv_heads: config.kv_heads,
             head_dim: config.head_dim,
             len: 0,
+            back_to: usize::MAX,
         }
     }
 
@@ -105,6 +108,11 @@ impl Kv {
         (self.layers.iter().map(numbers).sum::<usize>() * size_of::<f32>()) as u64
     }
 
+    /// Positions from `len` on may be forgotten again, until this is taken back.
+    pub fn keep_back_to(&mut self, len: Option<usize>) {
+        self.back_to = len.unwrap_or(usize::MAX);
+    }
+
     /// Forgets all positions from `len` on; where layers slide, no more than a draft's.
     pub fn truncate(&mut self, len: usize) {
         let sees = |layer: &LayerKv| len + 1 - layer.window.unwrap_or_default().min(len + 1);
@@ -119,12 +127,13 @@ impl Kv {
     pub fn extend(&mut self, positions: usize) {
         self.len += positions;
         let (heads, d) = (self.kv_heads, self.head_dim);
+        let end = self.len.min(self.back_to);
         for layer in &mut self.layers {
             let Some(window) = layer.window else { continue };
-            if self.len - layer.first < window + 2 * SLACK {
+            if end - layer.first < window + 2 * SLACK {
                 continue;
             }
-            let first = (self.len - window - SLACK) / LANES * LANES;
+            let first = (end - window - SLACK) / LANES * LANES;
             let dropped = first - layer.first;
             layer.keys.drain(..dropped * heads * d);
             layer

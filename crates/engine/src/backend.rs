@@ -76,6 +76,14 @@ impl Sequence {
         }
     }
 
+    /// Positions from `len` on may be forgotten again, until this is taken back; the processor's
+    /// alone, on a GPU no more than a draft's.
+    pub(crate) fn keep_back_to(&mut self, len: Option<usize>) {
+        if let Sequence::Cpu(kv) = self {
+            kv.keep_back_to(len);
+        }
+    }
+
     /// Declares positions complete that a step computed and `truncate` set aside.
     pub(crate) fn extend(&mut self, positions: usize) {
         match self {

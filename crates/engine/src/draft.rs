@@ -24,6 +24,10 @@ pub struct Draft {
     lost: usize,
     recent: Vec<u32>,
     length: usize,
+    /// Tokens proposed so far, and those of them that were right: by these it is judged.
+    proposed: u32,
+    right: u32,
+    /// Tokens put to the model in all, and those that it confirmed.
     pub drafted: u32,
     pub accepted: u32,
 }
@@ -36,6 +40,8 @@ impl Draft {
             lost: 0,
             recent: Vec::new(),
             length: LENGTH,
+            proposed: 0,
+            right: 0,
             drafted: 0,
             accepted: 0,
         }
@@ -43,8 +49,8 @@ impl Draft {
 
     /// The tokens that probably come next, `room` at most.
     pub fn proposal(&self, room: usize) -> &[u32] {
-        let pays = self.drafted < TRIAL
-            || f64::from(self.accepted) >= BREAK_EVEN * f64::from(self.drafted);
+        let pays =
+            self.proposed < TRIAL || f64::from(self.right) >= BREAK_EVEN * f64::from(self.proposed);
         match self.at {
             Some(at) if pays => {
                 let end = self.tokens.len().min(at + self.length.min(room));
@@ -69,13 +75,21 @@ impl Draft {
 
     /// Takes how a proposal fared: the next one is longer or shorter by that.
     pub fn verified(&mut self, proposed: usize, accepted: usize) {
-        self.drafted += proposed as u32;
-        self.accepted += accepted as u32;
+        self.proposed += proposed as u32;
+        self.right += accepted as u32;
+        self.looked(proposed, accepted);
         self.length = if accepted == proposed {
             (2 * self.length).min(LENGTH_MAX)
         } else {
             (accepted + 1).next_power_of_two().clamp(2, LENGTH_MAX)
         };
+    }
+
+    /// Takes how many tokens were put to the model all at once, which says nothing of how it fares
+    /// behind a deviation.
+    pub fn looked(&mut self, tokens: usize, accepted: usize) {
+        self.drafted += tokens as u32;
+        self.accepted += accepted as u32;
     }
 
     /// Looks for the place where the draft says what the reply said last: behind the

@@ -8,12 +8,14 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use crate::active::{self, Active, Stage, elapsed_ms};
 use crate::backend::{self, Answer, Answers, Backend, Part, Sequence};
 use crate::config::Config;
 use crate::crew::{Crew, Exchange};
 use crate::digest::{Notes, digest};
 use crate::draft::Draft;
 use crate::harmony;
+use crate::look::{self, Look, Looks};
 use crate::margin::Margin;
 use crate::prefixes::{Kept, Prefixes};
 use crate::reply::{Parser, Piece};
@@ -25,7 +27,7 @@ use crate::weights::Weights;
 use crate::work::Done;
 use crate::{
     Cancel, Channel, Device, Event, Finish, GenerateError, Incoming, LoadError, ModelInfo,
-    Numerics, Placement, Prefix, Reply, Request,
+    Numerics, Placement, Prefix, Request,
 };
 
 /// Replies under way at once. More share each pass over the weights; fewer let the first
@@ -42,7 +44,7 @@ const FIRST_GPU: usize = ACTIVE_MAX / 2;
 
 pub(crate) struct Loaded {
     backend: Backend,
-    vocabulary: Vocabulary,
+    pub(crate) vocabulary: Vocabulary,
     /// Replies that one worker has under way at once.
     active_max: usize,
     /// And until the first of a call has ended; usually, and now.
@@ -50,6 +52,8 @@ pub(crate) struct Loaded {
     first_max: AtomicUsize,
     crew: Crew,
     ends: Ends,
+    /// How those of the call under way fare.
+    pub(crate) looks: Looks,
     /// Shared prefixes of earlier calls; holding them is the right to generate.
     prefixes: Mutex<Prefixes>,
     /// Where the last of them is kept between starts.
@@ -63,26 +67,6 @@ enum Ends {
     AsWritten,
     /// At `tokens_max` alone.
     AtTheBound,
-}
-
-/// A request under way.
-pub(crate) struct Active {
-    index: usize,
-    pub(crate) incoming: Incoming,
-    pub(crate) sequence: Sequence,
-    /// The prompt behind the prefix, and what was chosen since.
-    pub(crate) tokens: Vec<u32>,
-    /// Those of them that are not computed yet: the rest of the prompt, or the one chosen last.
-    pub(crate) pending: Vec<u32>,
-    pub(crate) draft: Draft,
-    prompt_tokens: usize,
-    pub(crate) generated: u32,
-    parser: Parser,
-    margin: Margin,
-    sampler: Sampler,
-    /// How it ended, once it has.
-    finish: Finish,
-    started: Instant,
 }
 
 pub(crate) fn load(dir: &Path, placement: Placement<'_>) -> Result<(ModelInfo, Loaded), LoadError> {
@@ -174,6 +158,7 @@ pub(crate) fn load_with(
             first_max: AtomicUsize::new(first_usual),
             crew,
             ends: Ends::AsWritten,
+            looks: Looks::default(),
             prefixes: Mutex::default(),
             shelf: None,
         },
@@ -253,6 +238,7 @@ impl Loaded {
         on_event: &mut dyn FnMut(Event),
     ) -> Result<(), GenerateError> {
         let mut prefixes = self.prefixes();
+        self.looks.begin();
         let (kept, computed) = self.prepare(&mut prefixes, prefix, cancel, on_event)?;
         let work = |exchange: &mut Exchange<'_>| self.work(&kept.kv, exchange, cancel);
         self.crew.work(&work, next, on_event)?;
@@ -278,20 +264,31 @@ impl Loaded {
         let mut room = self.first_max.load(Ordering::Relaxed);
         loop {
             active.retain(|a| !a.incoming.cancel.is_cancelled());
-            let given = exchange(std::mem::take(&mut events), room - active.len())?;
-            let nothing_came = given.is_empty();
-            for (index, incoming) in given {
-                active.extend(self.admit(index, incoming, shared, &mut |e| events.push(e)));
-            }
-            if active.is_empty() {
-                match nothing_came {
-                    true => return Ok(()),
-                    false => continue,
+            loop {
+                // Those that begin with a look are looked at all together.
+                let look = !active.is_empty() && active.iter().all(Active::is_about_to_look);
+                let most = if look { self.active_max } else { room };
+                let wanted = most.saturating_sub(active.len());
+                let given = exchange(std::mem::take(&mut events), wanted)?;
+                if given.is_empty() {
+                    break;
+                }
+                for (index, incoming) in given {
+                    active.extend(self.admit(index, incoming, shared, &mut |e| events.push(e)));
                 }
             }
-            let before = active.len();
+            if active.is_empty() {
+                return Ok(());
+            }
+            if !self.looks.pay() {
+                let left = active.iter_mut().filter(|a| a.is_about_to_look());
+                left.for_each(|a| a.stage = Stage::Waiting(None));
+            }
+            active::give_places(&mut active, room, room == self.active_max);
+            let writing = |active: &[Active]| active.iter().filter(|a| a.is_writing()).count();
+            let before = writing(&active);
             self.step(shared, &mut active, cancel, &mut |e| events.push(e))?;
-            if active.len() < before {
+            if writing(&active) < before {
                 room = self.active_max;
             }
         }
@@ -350,13 +347,24 @@ impl Loaded {
         let tokens_max = request.tokens_max;
         let encoded = harmony::user(&self.vocabulary, &request.user);
         let pending = encoded.clone().unwrap_or_default();
+        let draft = self.draft(request);
+        let prompt_tokens = shared.len() + pending.len();
+        let mut sequence = self.backend.sequence();
+        let stage = match self.has_look(request, &draft, prompt_tokens) {
+            true => {
+                sequence.keep_back_to(Some(pending.len()));
+                Stage::Looking(Look::new(draft.clone(), &request.alternatives))
+            }
+            false => Stage::Writing,
+        };
         let mut active = Active {
             index,
-            sequence: self.backend.sequence(),
-            prompt_tokens: shared.len() + pending.len(),
+            sequence,
+            prompt_tokens,
             tokens: pending.clone(),
             pending,
-            draft: self.draft(request),
+            stage,
+            draft: Draft::new(draft),
             generated: 0,
             parser: Parser::default(),
             margin: Margin::new(&request.alternatives),
@@ -386,11 +394,25 @@ impl Loaded {
     }
 
     /// The tokens of a request's draft; an unreadable one is none.
-    fn draft(&self, request: &Request) -> Draft {
+    fn draft(&self, request: &Request) -> Vec<u32> {
         let tokens = request.draft.as_ref().and_then(|draft| {
             harmony::reply(&self.vocabulary, &draft.analysis, &draft.answer).ok()
         });
-        Draft::new(tokens.unwrap_or_default())
+        tokens.unwrap_or_default()
+    }
+
+    /// Whether a draft is put to the model whole: where it may, and where that pays.
+    fn has_look(&self, request: &Request, draft: &[u32], prompt_tokens: usize) -> bool {
+        let bounds = [
+            look::LOOK_MAX,
+            request.tokens_max as usize,
+            self.backend.config().context.saturating_sub(prompt_tokens),
+        ];
+        let on_cpu = matches!(self.backend, Backend::Cpu(_));
+        on_cpu
+            && draft.len() > 1
+            && bounds.iter().all(|&most| draft.len() <= most)
+            && self.looks.pay()
     }
 
     /// One pass of the model: a row for each reply under way and for what its draft proposes,
@@ -443,6 +465,9 @@ impl Loaded {
         shared: &Sequence,
         on_event: &mut dyn FnMut(Event),
     ) -> Result<bool, GenerateError> {
+        if a.is_looking() {
+            return self.read_look(a, step, answers, rows, shared, on_event);
+        }
         a.pending.drain(..step.tokens.len() - step.drafted);
         let Some(first) = rows.next() else {
             return Ok(false);
@@ -470,7 +495,7 @@ impl Loaded {
     }
 
     /// Chooses a reply's next token and reads it; says whether the reply has ended.
-    fn advance(
+    pub(crate) fn advance(
         &self,
         a: &mut Active,
         answer: Answer<'_>,
@@ -515,34 +540,4 @@ impl Loaded {
         a.finish = finish;
         Ok(true)
     }
-}
-
-impl Active {
-    /// Whether only the token chosen last is to be computed.
-    pub(crate) fn is_replying(&self) -> bool {
-        self.generated > 0 && self.pending.len() == 1
-    }
-
-    fn finish(&self, shared: &Sequence, on_event: &mut dyn FnMut(Event)) {
-        let reply = Reply {
-            analysis: self.parser.text(Channel::Analysis).unwrap_or_default(),
-            answer: self.parser.text(Channel::Final),
-            finish: self.finish.clone(),
-            margin: self.margin.value,
-            prompt_tokens: self.prompt_tokens as u32,
-            reused_tokens: shared.len() as u32,
-            generated_tokens: self.generated,
-            drafted_tokens: self.draft.drafted,
-            accepted_tokens: self.draft.accepted,
-            latency_ms: elapsed_ms(self.started),
-        };
-        on_event(Event::Finished {
-            index: self.index,
-            reply,
-        });
-    }
-}
-
-fn elapsed_ms(since: Instant) -> f64 {
-    since.elapsed().as_secs_f64() * 1e3
 }

@@ -1,6 +1,7 @@
 //! The model: loads a gpt-oss checkpoint and generates replies to batches of
 //! conversations that share a prefix. It knows messages and tokens, never policies.
 
+mod active;
 mod api;
 mod attention;
 mod backend;
@@ -18,6 +19,7 @@ mod gpu;
 mod harmony;
 mod layout;
 mod linear;
+mod look;
 mod machine;
 mod margin;
 mod memory;

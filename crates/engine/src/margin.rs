@@ -11,6 +11,8 @@ pub struct Margin {
     /// The final message so far.
     text: Vec<u8>,
     open: bool,
+    /// The side of the piece that decided.
+    pub is_over: Option<bool>,
     pub value: Option<f64>,
 }
 
@@ -22,8 +24,14 @@ impl Margin {
             under: bytes(&alternatives.under),
             text: Vec::new(),
             open: !alternatives.over.is_empty() && !alternatives.under.is_empty(),
+            is_over: None,
             value: None,
         }
+    }
+
+    /// Whether a further piece may decide.
+    pub fn is_open(&self) -> bool {
+        self.open
     }
 
     /// Takes the piece chosen next in the final message, and the logits it was chosen from.
@@ -36,8 +44,9 @@ impl Margin {
         match (fits(&self.over, &next), fits(&self.under, &next)) {
             (true, true) => self.text = next,
             (false, false) => self.open = false,
-            (true, false) | (false, true) => {
+            (over, _) => {
                 self.open = false;
+                self.is_over = Some(over);
                 self.value = self.decide(v, logits);
             }
         }

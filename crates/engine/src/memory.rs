@@ -8,10 +8,12 @@ use crate::config::Config;
 use crate::generate::ACTIVE_MAX;
 use crate::layout::{Kind, Slot, layout};
 use crate::linear::BLOCK;
+use crate::look::LOOK_MAX;
 use crate::machine::Machine;
 use crate::model::{CHUNK, PREFIX_CHUNK};
 use crate::panel::{Format, Panels};
 use crate::projection::scaled_bytes;
+use crate::step::LOOKS_MAX;
 use crate::weights::Weights;
 
 /// A policy of this length must fit beside the weights, or the model is refused.
@@ -228,14 +230,17 @@ fn kv_layer_token(c: &Config) -> u64 {
     (c.kv_heads * (c.head_dim + wide)) as u64 * NUMBER_BYTES
 }
 
-/// One step at its widest: a chunk of rows through attention and experts, and the logits of
-/// all cases, which are copied once.
+/// One step at its widest: a chunk of rows through attention and experts, the logits of all
+/// cases and of a look, and what sliding layers keep for a look.
 fn activations(c: &Config, cases: u64) -> u64 {
     let rows = PREFIX_CHUNK as u64;
     let attention = 4 * c.hidden + 2 * c.heads * c.head_dim + 4 * c.kv_heads * c.head_dim;
     let experts = c.top_k * (c.hidden + 4 * c.intermediate);
     let per_row = (attention + experts + c.experts) as u64;
-    (rows * per_row + 2 * cases * c.vocab as u64) * NUMBER_BYTES
+    let logits = (cases + LOOKS_MAX as u64) * c.vocab as u64;
+    let sliding = c.windows.iter().flatten().count() as u64;
+    let look = LOOK_MAX.min(c.context) as u64 * sliding * kv_layer_token(c);
+    (rows * per_row + logits) * NUMBER_BYTES + look
 }
 
 #[cfg(test)]

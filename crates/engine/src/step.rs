@@ -2,9 +2,14 @@
 //! tokens chosen last with what their drafts propose, as far as a pass and the memory for keys
 //! and values hold them.
 
+use crate::active::{Active, Stage};
 use crate::backend::{Backend, Sequence};
-use crate::generate::Active;
+use crate::look::Look;
 use crate::model::CHUNK;
+
+/// Rows of looks that are asked what comes next: a row's logits are as wide as the vocabulary.
+/// Looks are had one after the other, so that all but one hold no more than a reply does.
+pub(crate) const LOOKS_MAX: usize = CHUNK;
 
 /// What one pass computes of one reply.
 pub(crate) struct Step {
@@ -50,6 +55,27 @@ impl Step {
         }
     }
 
+    /// The rest of the prompt, and of the old reply behind it what the pass holds.
+    fn of_look(a: &Active, look: &Look, room: usize, asked: usize) -> Step {
+        let prompt = match a.generated {
+            0 => &a.pending[..],
+            _ => &[],
+        };
+        if asked == 0 {
+            return Step::none();
+        }
+        if prompt.len() > room.min(CHUNK) {
+            return Step::of_prompt(a, room.min(CHUNK));
+        }
+        let last = usize::from(!prompt.is_empty());
+        let rest = look.rest((room - prompt.len()).min(asked - last));
+        Step {
+            tokens: [prompt, rest].concat(),
+            drafted: rest.len(),
+            asked: rest.len() + last,
+        }
+    }
+
     pub(crate) fn proposal(&self) -> &[u32] {
         &self.tokens[self.tokens.len() - self.drafted..]
     }
@@ -75,12 +101,20 @@ pub(crate) fn steps(
     // The oldest one alone with all there is goes on, or says that it is not enough.
     let alone = active.iter().skip(1).all(|a| a.sequence.len() == 0);
     let mut waiting = false;
+    let mut asked = LOOKS_MAX;
     for (i, a) in active.iter().enumerate() {
-        let step = match a.is_replying() {
-            false if waiting => Step::none(),
-            false => Step::of_prompt(a, room.min(CHUNK)),
-            true => Step::of_reply(a, room, backend.config().context - shared.len()),
+        let step = match &a.stage {
+            Stage::Waiting(_) => Step::none(),
+            Stage::Looking(look) => Step::of_look(a, look, room, asked),
+            Stage::Writing if a.is_replying() => {
+                Step::of_reply(a, room, backend.config().context - shared.len())
+            }
+            Stage::Writing if waiting => Step::none(),
+            Stage::Writing => Step::of_prompt(a, room.min(CHUNK)),
         };
+        if a.is_looking() {
+            asked -= step.asked;
+        }
         match memory.without(shared, &a.sequence, step.tokens.len()) {
             Some(left) => memory = left,
             None if alone && i == 0 => (),

@@ -296,6 +296,8 @@ fn drive(shared: &Shared, judge: &dyn Judge, prefix: &Arc<Prefix>) {
                 tell(job, Told::Text(channel, text));
             }
         }
+        // No request here has a draft.
+        Event::Preview { .. } => {}
         // What was told does not count, and what is told anew is not told twice.
         Event::Restarted { index } => {
             if let Some(job) = running.borrow_mut().get_mut(&index) {

@@ -5,8 +5,8 @@
 //! both: a flip is a claim about the policy, not about an edited case.
 
 use crate::view::{
-    Before, CaseRow, ClauseFigures, Figures, FlipCounts, MetricsDelta, RunState, RunSummary,
-    RunView, Usage,
+    Before, CaseRow, ClauseFigures, Figures, FlipCounts, MetricsDelta, Preview, RunState,
+    RunSummary, RunView, Usage,
 };
 use domain::case::{Case, excerpt};
 use domain::certainty::Evidence;
@@ -33,6 +33,8 @@ pub(crate) struct Entry {
     pub case: Case,
     pub fingerprint: String,
     pub outcome: Option<Outcome>,
+    /// Until there is an outcome.
+    pub preview: Option<Preview>,
     pub cached: bool,
     cited: BTreeSet<String>,
 }
@@ -53,6 +55,7 @@ impl Entry {
             case: case.case,
             fingerprint: case.fingerprint,
             outcome: case.outcome,
+            preview: None,
             cached: case.cached,
             cited: BTreeSet::new(),
         }
@@ -64,6 +67,17 @@ impl Entry {
             .filter_map(|citation| citation.clause)
             .collect();
         self.outcome = Some(outcome);
+        self.preview = None;
+    }
+
+    /// Takes the margin that the model has behind the earlier reasoning.
+    pub(crate) fn preview(&mut self, margin: f64) {
+        let verdict = if margin > 0.0 {
+            Verdict::Violates
+        } else {
+            Verdict::Safe
+        };
+        self.preview = Some(Preview { verdict, margin });
     }
 }
 
@@ -134,6 +148,7 @@ impl Table {
             expected: case.expected,
             expected_label: case.label.clone(),
             verdict: outcome.map(|outcome| outcome.verdict),
+            preview: entry.preview,
             label: outcome.and_then(|outcome| outcome.label.clone()),
             unparsed_reason: outcome.and_then(|outcome| outcome.unparsed_reason.clone()),
             rules: outcome

@@ -107,6 +107,10 @@ fn after(event: Event, first: usize) -> Event {
         Event::Restarted { index } => Event::Restarted {
             index: first + index,
         },
+        Event::Preview { index, margin } => Event::Preview {
+            index: first + index,
+            margin,
+        },
         Event::Finished { index, reply } => Event::Finished {
             index: first + index,
             reply,

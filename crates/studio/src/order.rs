@@ -5,7 +5,8 @@
 //! know. Then the others, by what their old traces say of the touched clauses: where a trace
 //! says of them what hardly any other says, the clause mattered; next by the words that the
 //! case shares with the changed lines, the smaller margin, the longer trace. Equals keep the
-//! suite's order.
+//! suite's order. Of those that are begun together, the engine's previews say who is written
+//! first.
 
 use crate::compare::{Entry, Table};
 use domain::citation;

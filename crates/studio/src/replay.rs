@@ -17,10 +17,13 @@ pub struct Line {
 }
 
 type Script = dyn Fn(&Prefix, &Request) -> Line + Send + Sync;
+/// The margin behind a request's draft.
+type Previews = dyn Fn(&Request) -> Option<f64> + Send + Sync;
 
 pub struct Replay {
     info: ModelInfo,
     script: Box<Script>,
+    previews: Option<Box<Previews>>,
     /// Between two words of a reply; a cancellation is noticed there.
     pause: Duration,
     asked: Mutex<Vec<String>>,
@@ -42,6 +45,7 @@ impl Replay {
                 context_tokens: 4096,
             },
             script: Box::new(script),
+            previews: None,
             pause: Duration::ZERO,
             asked: Mutex::default(),
             calls: AtomicU32::new(0),
@@ -50,6 +54,15 @@ impl Replay {
 
     pub fn with_pause(mut self, pause: Duration) -> Replay {
         self.pause = pause;
+        self
+    }
+
+    /// Before the first reply, this is said of each request that has a draft.
+    pub fn with_previews(
+        mut self,
+        previews: impl Fn(&Request) -> Option<f64> + Send + Sync + 'static,
+    ) -> Replay {
+        self.previews = Some(Box::new(previews));
         self
     }
 
@@ -104,6 +117,14 @@ impl Judge for Replay {
             reused: 0,
             elapsed_ms: 1.0,
         });
+        if let Some(previews) = &self.previews {
+            for (index, request) in requests.iter().enumerate() {
+                let margin = request.draft.as_ref().and_then(|_| previews(request));
+                if let Some(margin) = margin {
+                    on_event(Event::Preview { index, margin });
+                }
+            }
+        }
         for (index, request) in requests.iter().enumerate() {
             let line = (self.script)(prefix, request);
             for word in line.analysis.split_inclusive(' ') {

@@ -147,6 +147,8 @@ struct Stream {
     finished_tokens: u64,
     /// Not in the database yet.
     fresh: Vec<(usize, Outcome)>,
+    /// Positions whose previews were not told yet.
+    previewed: Vec<usize>,
     told: Option<Instant>,
     news: bool,
     watched_told: (Option<usize>, usize),
@@ -169,6 +171,7 @@ impl Stream {
             finished: 0,
             finished_tokens: 0,
             fresh: Vec::new(),
+            previewed: Vec::new(),
             told: None,
             news: false,
             watched_told: (None, 0),
@@ -206,7 +209,7 @@ impl Stream {
 
     /// How long until something must be told; nothing while there is no news.
     fn wait(&self) -> Option<Duration> {
-        let every = if self.fresh.is_empty() {
+        let every = if self.fresh.is_empty() && self.previewed.is_empty() {
             self.news.then_some(PROGRESS_EVERY)?
         } else {
             ROWS_EVERY
@@ -243,6 +246,11 @@ impl Stream {
                 }
             }
             Event::Restarted { index } => self.running[index] = None,
+            Event::Preview { index, margin } => {
+                let position = self.queue.positions[index];
+                self.table.entries[position].preview(margin);
+                self.previewed.push(position);
+            }
             Event::Finished { index, reply } => {
                 self.running[index] = None;
                 self.finished += 1;
@@ -266,23 +274,16 @@ impl Stream {
         self.news = false;
         self.tell_watched(studio.watched().as_deref(), on_event);
         let fresh = std::mem::take(&mut self.fresh);
-        if fresh.is_empty() {
+        let mut positions = std::mem::take(&mut self.previewed);
+        // Whose verdict is there already needs no preview.
+        positions.retain(|position| fresh.iter().all(|(judged, _)| judged != position));
+        if fresh.is_empty() && positions.is_empty() {
             on_event(RunEvent::Progress {
                 progress: self.progress(clock),
             });
             return Ok(());
         }
-        let storing = Instant::now();
-        let rows: Vec<(u32, Outcome)> = fresh
-            .iter()
-            .map(|(position, outcome)| (*position as u32, outcome.clone()))
-            .collect();
-        let run = self.table.run.run;
-        studio.store().append(run, &rows, now_ms()).await?;
-        clock.timing.store_ms += ms(storing);
-        let elapsed_ms = clock.elapsed_ms();
-        clock.timing.first_verdict_ms.get_or_insert(elapsed_ms);
-        let mut positions = Vec::with_capacity(fresh.len());
+        self.store(studio, &fresh, clock).await?;
         for (position, outcome) in fresh {
             let table = &mut self.table;
             table.entries[position].judge(outcome, &table.clauses);
@@ -297,6 +298,29 @@ impl Stream {
             figures: self.table.figures(),
             progress: self.progress(clock),
         });
+        Ok(())
+    }
+
+    /// Commits the new outcomes.
+    async fn store(
+        &self,
+        studio: &Studio,
+        fresh: &[(usize, Outcome)],
+        clock: &mut Clock,
+    ) -> Result<(), Failure> {
+        if fresh.is_empty() {
+            return Ok(());
+        }
+        let storing = Instant::now();
+        let rows: Vec<(u32, Outcome)> = fresh
+            .iter()
+            .map(|(position, outcome)| (*position as u32, outcome.clone()))
+            .collect();
+        let run = self.table.run.run;
+        studio.store().append(run, &rows, now_ms()).await?;
+        clock.timing.store_ms += ms(storing);
+        let elapsed_ms = clock.elapsed_ms();
+        clock.timing.first_verdict_ms.get_or_insert(elapsed_ms);
         Ok(())
     }
 

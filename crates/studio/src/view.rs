@@ -7,6 +7,7 @@ mod bundle;
 mod checkpoint;
 mod insight;
 mod release;
+mod rows;
 mod screens;
 mod server;
 
@@ -16,10 +17,9 @@ pub use checkpoint::{
 };
 
 use domain::case::Case;
-use domain::certainty::Evidence;
 use domain::coverage::Standing;
 use domain::diff::{ChangedLines, DiffPart};
-use domain::flip::{Certainty, Flip, FlipKind, Metrics, Rate};
+use domain::flip::{Flip, Metrics, Rate};
 use domain::outlook::FlipsLeft;
 use domain::policy::{Clause, Effort, OutputContract, RevisionId};
 use domain::run::{Citation, RunId, Settings, TokenCounts};
@@ -27,7 +27,6 @@ use domain::stats::Estimate;
 use domain::stats::agreement::Agreement;
 use domain::stats::groups::Group;
 use domain::stats::paired::{Difference, NoRegression};
-use domain::verdict::{Expected, Verdict};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -43,6 +42,7 @@ pub use insight::{
 pub use release::{
     Block, FormatState, FormattedFile, GateReport, Release, ReleaseView, SignOff, SignOffRequest,
 };
+pub use rows::{Before, CaseRow, Preview};
 pub use screens::{
     CompareView, Confusion, CoverageCase, CoverageMark, CoverageView, CsvTable, EditedHunk,
     Overlap, SearchHit, SearchResult,
@@ -391,44 +391,6 @@ pub struct ClauseFigures {
     /// Cases that name it and whose verdict was nearly the other.
     pub near_misses: u32,
     pub standing: Standing,
-}
-
-/// One line of the cases table.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
-#[ts(export)]
-pub struct CaseRow {
-    pub case: String,
-    /// The content's beginning on one line.
-    pub excerpt: String,
-    pub kind: domain::case::CaseKind,
-    pub tags: Vec<String>,
-    pub language: Option<String>,
-    pub expected: Option<Expected>,
-    pub expected_label: Option<String>,
-    /// Absent while the case has not been judged in this run.
-    pub verdict: Option<Verdict>,
-    pub label: Option<String>,
-    pub unparsed_reason: Option<String>,
-    pub rules: Vec<String>,
-    pub margin: Option<f64>,
-    pub correct: Option<bool>,
-    pub cached: bool,
-    pub before: Option<Before>,
-    pub flip: Option<FlipKind>,
-    pub certainty: Option<Certainty>,
-    /// By what the flip was found to be real or noise; absent while nothing was tested.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
-    pub evidence: Option<Evidence>,
-}
-
-/// The same case in the baseline.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
-#[ts(export)]
-pub struct Before {
-    pub verdict: Verdict,
-    pub label: Option<String>,
-    pub margin: Option<f64>,
 }
 
 /// Everything about one case in one run.

@@ -74,6 +74,7 @@ class RowElement {
   readonly #pill: HTMLElement;
   readonly #waiting: HTMLElement;
   readonly #none: HTMLElement;
+  readonly #preview: HTMLElement;
   readonly #certainty: HTMLElement;
   readonly #flip: HTMLElement;
   readonly #expectedPill: HTMLElement;
@@ -100,6 +101,7 @@ class RowElement {
     this.#waiting = element(this.#verdict, 'span', 'waiting');
     this.#none = element(this.#verdict, 'span', 'faint');
     this.#none.textContent = '–';
+    this.#preview = element(this.#verdict, 'span', 'preview-mark');
     this.#certainty = element(this.#verdict, 'span', 'certainty');
     this.#flip = element(this.#verdict, 'span', 'sr-only');
     const expected = cell(root, '');
@@ -161,7 +163,9 @@ class RowElement {
   }
 
   #showVerdict({ row, last, busy }: Line, m: Messages) {
-    const seen = row.verdict === null ? last : row;
+    const preview = row.verdict === null ? row.preview : undefined;
+    const seen = preview ?? (row.verdict === null ? last : row);
+    const label = preview ? null : ((row.verdict === null ? last : row)?.label ?? null);
     const names = { fixed: m.flipFixed, broken: m.flipBroken, changed: m.flipChanged };
     data(this.#verdict, 'verdict', row.verdict ?? '');
     attribute(
@@ -173,14 +177,18 @@ class RowElement {
     hide(this.#waiting, seen?.verdict != null || !busy);
     hide(this.#none, seen?.verdict != null || busy);
     if (seen?.verdict) {
-      const pill = pillOf(seen.verdict, seen.label, row.certainty === 'noise', m);
+      const pill = pillOf(seen.verdict, label, row.certainty === 'noise', m);
+      const name = pill.title || pill.text;
       const stale = row.verdict === null;
-      cls(this.#pill, `pill ${pill.tone}${stale ? ' stale' : ''}`);
+      cls(this.#pill, `pill ${pill.tone}${preview ? ' preview' : stale ? ' stale' : ''}`);
       text(this.#pill, pill.text);
-      attribute(this.#pill, 'title', stale ? m.verdictStale(pill.title || pill.text) : pill.title);
+      const before = stale ? m.verdictStale(name) : pill.title;
+      attribute(this.#pill, 'title', preview ? m.verdictPreview(name) : before);
     } else {
       attribute(busy ? this.#waiting : this.#none, 'title', m.verdictPending);
     }
+    hide(this.#preview, !preview);
+    if (preview) text(this.#preview, m.preview);
     hide(this.#certainty, row.flip === null);
     hide(this.#flip, row.flip === null);
     if (row.flip) {
@@ -212,7 +220,7 @@ class RowElement {
   }
 
   #showMargin({ row, last }: Line, m: Messages) {
-    const value = (row.verdict === null ? last : row)?.margin ?? null;
+    const value = (row.verdict === null ? (row.preview ?? last) : row)?.margin ?? null;
     const before = row.before?.margin ?? null;
     cls(this.#margin, `cell${row.verdict === null ? ' stale' : ''}`);
     cls(this.#bar, `margin-bar${value === null ? ' empty' : ''}`);

@@ -143,6 +143,11 @@ export const en = {
   verdictUnparsed: 'unparsed',
   verdictPending: 'not judged yet',
   verdictStale: (verdict: string) => `was ${verdict}; being judged again`,
+  preview: 'preview',
+  previewHint:
+    'What the model would say behind the old rationale. The new one is still to be written, and decides.',
+  verdictPreview: (verdict: string) =>
+    `preview: ${verdict} behind the old rationale; being judged again`,
   expectedNone: 'none',
   flipFixed: 'fixed',
   flipBroken: 'broken',

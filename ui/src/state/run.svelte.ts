@@ -111,7 +111,10 @@ export class RunSession {
         performance.clearMarks(ARRIVED.first);
         return;
       case 'outcomes':
-        if (performance.getEntriesByName(ARRIVED.first).length === 0) {
+        if (
+          event.rows.some((row) => row.verdict !== null) &&
+          performance.getEntriesByName(ARRIVED.first).length === 0
+        ) {
           performance.mark(ARRIVED.first);
         }
         this.#queue.push(...event.rows);

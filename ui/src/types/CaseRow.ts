@@ -5,6 +5,7 @@ import type { Certainty } from "./Certainty";
 import type { Evidence } from "./Evidence";
 import type { Expected } from "./Expected";
 import type { FlipKind } from "./FlipKind";
+import type { Preview } from "./Preview";
 import type { Verdict } from "./Verdict";
 
 /**
@@ -18,7 +19,11 @@ excerpt: string, kind: CaseKind, tags: Array<string>, language: string | null, e
 /**
  * Absent while the case has not been judged in this run.
  */
-verdict: Verdict | null, label: string | null, unparsed_reason: string | null, rules: Array<string>, margin: number | null, correct: boolean | null, cached: boolean, before: Before | null, flip: FlipKind | null, certainty: Certainty | null, 
+verdict: Verdict | null, 
+/**
+ * While it is being judged: what is known of its verdict before its reasoning is written.
+ */
+preview?: Preview, label: string | null, unparsed_reason: string | null, rules: Array<string>, margin: number | null, correct: boolean | null, cached: boolean, before: Before | null, flip: FlipKind | null, certainty: Certainty | null, 
 /**
  * By what the flip was found to be real or noise; absent while nothing was tested.
  */
