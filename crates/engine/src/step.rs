@@ -2,7 +2,7 @@
 //! tokens chosen last with what their drafts propose, as far as a pass and the memory for keys
 //! and values hold them.
 
-use crate::backend::{Backend, Sequence};
+use crate::backend::{Backend, Shared};
 use crate::generate::Active;
 use crate::model::CHUNK;
 
@@ -60,7 +60,7 @@ impl Step {
 /// and is computed again later, to the same bits: there is no step then.
 pub(crate) fn steps(
     backend: &Backend,
-    shared: &Sequence,
+    shared: &Shared<'_>,
     active: &mut [Active],
 ) -> Option<Vec<Step>> {
     let replying = active.iter().filter(|a| a.is_replying()).count();
