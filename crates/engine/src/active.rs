@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::backend::Sequence;
+use crate::backend::{Sequence, Shared};
 use crate::draft::Draft;
 use crate::look::{self, Look, Preview};
 use crate::margin::Margin;
@@ -32,7 +32,7 @@ pub(crate) struct Active {
 
 pub(crate) enum Stage {
     /// Its old reply is put to the model.
-    Looking(Look),
+    Looking(Box<Look>),
     /// It is to be written on, as soon as there is a place.
     Waiting(Option<Preview>),
     /// It is read, and then written.
@@ -58,7 +58,7 @@ impl Active {
         matches!(&self.stage, Stage::Looking(look) if !look.has_begun())
     }
 
-    pub(crate) fn finish(&self, shared: &Sequence, on_event: &mut dyn FnMut(Event)) {
+    pub(crate) fn finish(&self, shared: &Shared<'_>, on_event: &mut dyn FnMut(Event)) {
         let reply = Reply {
             analysis: self.parser.text(Channel::Analysis).unwrap_or_default(),
             answer: self.parser.text(Channel::Final),

@@ -1,12 +1,13 @@
-//! Attention over a shared prefix and a sequence's own keys and values, with sinks,
+//! Attention over a path of shared stretches and a sequence's own keys and values, with sinks,
 //! sliding windows and rotary positions (YaRN).
 //!
 //! Axes: N rows, KV key-value heads, G query heads for each of them (query head = kv · G + g),
 //! D head_dim, P positions. Keys are kept [block of 16 P][KV][D][16], so that sixteen scores
 //! are computed at once; values [P][KV][D rounded up to 16]. A score sums over D in order; the
-//! softmax and the sum over values go by absolute position: where the shared prefix ends,
-//! how the prompt was cut and who else is in the batch changes no bit.
+//! softmax and the sum over values go by absolute position: where a stretch of the shared prefix
+//! ends, how the prompt was cut and who else is in the batch changes no bit.
 
+mod path;
 mod stored;
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Shape};
@@ -15,6 +16,7 @@ use rayon::prelude::*;
 use crate::config::{Config, Rope};
 use crate::linear::rows_of;
 use crate::simd::{Isa, Lanes, exp, exp_one, multiversion};
+pub(crate) use path::{Stretch, length};
 
 pub(crate) const LANES: usize = 16;
 
@@ -32,7 +34,7 @@ pub(crate) fn held(window: usize, step: usize) -> usize {
     (window + 2 * SLACK + step).next_multiple_of(LANES)
 }
 
-/// Keys and values of one sequence's positions, or of a shared prefix's.
+/// Keys and values of one sequence's positions, or of a stretch of shared ones.
 pub struct Kv {
     layers: Vec<LayerKv>,
     kv_heads: usize,
@@ -76,23 +78,6 @@ impl Kv {
             head_dim: config.head_dim,
             len: 0,
             back_to: usize::MAX,
-        }
-    }
-
-    /// A copy of the first `len` positions, all of them held.
-    pub fn beginning(&self, len: usize) -> Kv {
-        assert!(len <= self.len && self.layers.iter().all(|layer| layer.first == 0));
-        let (heads, d) = (self.kv_heads, self.head_dim);
-        let blocks = len.div_ceil(LANES);
-        let copy = |layer: &LayerKv| LayerKv {
-            keys: layer.keys[..blocks * heads * d * LANES].to_vec(),
-            values: layer.values[..blocks * LANES * heads * d.next_multiple_of(LANES)].to_vec(),
-            ..*layer
-        };
-        Kv {
-            layers: self.layers.iter().map(copy).collect(),
-            len,
-            ..*self
         }
     }
 
@@ -269,7 +254,7 @@ pub struct Attend<'a> {
     /// Of each row.
     pub angles: &'a [Angles],
     /// Precedes every sequence.
-    pub shared: Option<&'a Kv>,
+    pub shared: &'a [Stretch<'a>],
     pub sequences: &'a [&'a Kv],
     pub isa: Isa,
 }
@@ -288,7 +273,8 @@ struct Head<'a> {
     /// [G, D], rotated and scaled.
     queries: &'a [f32],
     sinks: &'a [f32],
-    segments: [Segment; 2],
+    /// One behind the other.
+    segments: &'a [Segment],
     position: usize,
     /// The first position seen.
     start: usize,
@@ -335,18 +321,25 @@ impl Attend<'_> {
         self.angles[row].rotate(&mut scratch.queries);
         let scale = (d as f64).powf(-0.5) as f32;
         scratch.queries.iter_mut().for_each(|q| *q *= scale);
-        let shared_len = self.shared.map_or(0, Kv::len);
-        let segments = [
-            self.segment(self.shared.unwrap_or(own), head, 0, shared_len),
-            self.segment(own, head, shared_len, position + 1 - shared_len),
-        ];
         let start = self
             .window
             .map_or(0, |window| (position + 1).saturating_sub(window));
+        let mut first = 0;
+        scratch.segments.clear();
+        for stretch in self.shared {
+            let end = first + stretch.len();
+            if end > start {
+                let segment = self.segment(stretch.kv(), head, first, stretch.len());
+                scratch.segments.push(segment);
+            }
+            first = end;
+        }
+        let last = self.segment(own, head, first, position + 1 - first);
+        scratch.segments.push(last);
         let task = Head {
             queries: &scratch.queries,
             sinks: &self.sinks[head * groups..][..groups],
-            segments,
+            segments: &scratch.segments,
             position,
             start,
             kv_heads: own.kv_heads,
@@ -354,8 +347,9 @@ impl Attend<'_> {
             scores: &mut scratch.scores,
             out,
         };
-        // SAFETY: `write` made both segments as long as they are said to be, up to whole
-        // blocks of 16 positions; the other sizes are those of the slices.
+        // SAFETY: `write` made every segment as long as it is said to be, up to whole blocks
+        // of 16 positions, and a stretch is no longer than what it is of; the other sizes are
+        // those of the slices.
         unsafe { attend(self.isa, task) }
     }
 }
@@ -363,6 +357,7 @@ impl Attend<'_> {
 #[derive(Default)]
 struct Scratch {
     queries: Vec<f32>,
+    segments: Vec<Segment>,
     scores: Vec<f32>,
 }
 
@@ -378,7 +373,7 @@ unsafe fn attend_kernel<L: Lanes>(task: Head<'_>) {
     // SAFETY: the scores have room for whole blocks around start..=position; segments are
     // valid by the caller's word.
     unsafe {
-        for segment in &task.segments {
+        for segment in task.segments {
             let mut group = 0;
             while group + 4 <= groups {
                 score::<L, 4>(&task, segment, group, base, scores, stride);
@@ -411,8 +406,9 @@ unsafe fn attend_kernel<L: Lanes>(task: Head<'_>) {
 
 multiversion! { fn attend = attend_kernel(task: Head<'_>) }
 
-/// Scores of `G` query heads against a segment, sixteen positions at a time. The last block
-/// may hold positions that are not there; a later segment or the mask covers them.
+/// Scores of `G` query heads against a segment, sixteen positions at a time. The last block may
+/// hold positions that are not there; the next segment, whose turn is later, or the mask covers
+/// them.
 #[inline(always)]
 unsafe fn score<L: Lanes, const G: usize>(
     task: &Head<'_>,
@@ -495,7 +491,7 @@ unsafe fn mix<L: Lanes, const G: usize>(
     unsafe {
         while at < d {
             let mut sums = [L::splat(0.0); G];
-            for segment in &task.segments {
+            for segment in task.segments {
                 let end = (segment.first + segment.len).min(task.position + 1);
                 for position in task.start.max(segment.first)..end {
                     let value = L::load(segment.values.add((position - segment.first) * step + at));

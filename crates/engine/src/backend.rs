@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-use crate::attention::Kv;
+use crate::attention::{Kv, Stretch};
 use crate::config::Config;
 use crate::gpu;
 use crate::machine::Machine;
@@ -24,6 +24,14 @@ pub(crate) enum Backend {
 pub(crate) enum Sequence {
     Cpu(Kv),
     Gpu(gpu::Kv),
+}
+
+/// What all sequences of a step follow: the first positions of some others, one behind the other.
+/// On a GPU it is one whole sequence, or nothing.
+#[derive(Default)]
+pub(crate) struct Shared<'a> {
+    stretches: Vec<(&'a Sequence, usize)>,
+    len: usize,
 }
 
 /// Tokens that a step adds to one sequence.
@@ -60,11 +68,20 @@ impl Sequence {
         }
     }
 
-    /// A copy of the first `len` positions; on a GPU there is room for one only.
-    pub(crate) fn beginning(&self, len: usize) -> Option<Sequence> {
+    /// Whether others can follow a part of it: on a GPU there is room for one prefix, which is
+    /// followed as a whole.
+    pub(crate) fn is_followed_in_part(&self) -> bool {
         match self {
-            Sequence::Cpu(kv) => Some(Sequence::Cpu(kv.beginning(len))),
-            Sequence::Gpu(_) => None,
+            Sequence::Cpu(_) => true,
+            Sequence::Gpu(_) => false,
+        }
+    }
+
+    /// Forgets all positions from `len` on for good.
+    pub(crate) fn shorten(&mut self, len: usize) {
+        match self {
+            Sequence::Cpu(kv) => kv.shorten(len),
+            Sequence::Gpu(kv) => kv.truncate(len),
         }
     }
 
@@ -93,6 +110,39 @@ impl Sequence {
     }
 }
 
+impl<'a> Shared<'a> {
+    /// In order, each with how many of its first positions are followed.
+    pub(crate) fn new(stretches: Vec<(&'a Sequence, usize)>) -> Shared<'a> {
+        let len = stretches.iter().map(|(_, len)| len).sum();
+        Shared { stretches, len }
+    }
+
+    /// Positions in all.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// All of them in one sequence; there is nothing to copy on a GPU.
+    pub(crate) fn copy(&self) -> Sequence {
+        Sequence::Cpu(Kv::joined(&self.on_cpu()))
+    }
+
+    pub(crate) fn on_cpu(&self) -> Vec<Stretch<'a>> {
+        let on_cpu = |&(sequence, len): &(&'a Sequence, usize)| match sequence {
+            Sequence::Cpu(kv) => Stretch::new(kv, len),
+            Sequence::Gpu(_) => unreachable!("{OTHER}"),
+        };
+        self.stretches.iter().map(on_cpu).collect()
+    }
+
+    fn on_gpu(&self) -> Option<&'a gpu::Kv> {
+        self.stretches.first().map(|(sequence, _)| match sequence {
+            Sequence::Gpu(kv) => kv,
+            Sequence::Cpu(_) => unreachable!("{OTHER}"),
+        })
+    }
+}
+
 /// Pages for keys and values, of layers with full attention and of sliding ones. Memory of the
 /// processor grows as it must, and needs none.
 #[derive(Clone, Copy)]
@@ -102,12 +152,12 @@ impl Room {
     /// What is left when a sequence grows by `tokens`, if that is possible.
     pub(crate) fn without(
         self,
-        shared: &Sequence,
+        shared: &Shared<'_>,
         sequence: &Sequence,
         tokens: usize,
     ) -> Option<Room> {
         let needs = match sequence {
-            Sequence::Gpu(kv) if tokens > 0 => kv.needs(Some(on_gpu(shared)), tokens),
+            Sequence::Gpu(kv) if tokens > 0 => kv.needs(shared.on_gpu(), tokens),
             Sequence::Gpu(_) | Sequence::Cpu(_) => [0; 2],
         };
         let [full, sliding] = [0, 1].map(|kind| self.0[kind].checked_sub(needs[kind]));
@@ -234,13 +284,13 @@ impl Backend {
     /// layers when `stop` says so; the sequences are then as before.
     pub(crate) fn forward(
         &self,
-        shared: Option<&Sequence>,
+        shared: &Shared<'_>,
         parts: &mut [Part<'_>],
         stop: &dyn Fn() -> bool,
     ) -> Result<Answers<'_>, GenerateError> {
         match self {
             Backend::Cpu(model) => {
-                let shared = shared.map(on_cpu);
+                let shared = shared.on_cpu();
                 let mut parts: Vec<_> = parts
                     .iter_mut()
                     .map(|part| model::Part {
@@ -253,12 +303,11 @@ impl Backend {
                     })
                     .collect();
                 Ok(Answers::Cpu {
-                    logits: model.forward(shared, &mut parts, stop)?,
+                    logits: model.forward(&shared, &mut parts, stop)?,
                     vocab: model.config.vocab,
                 })
             }
             Backend::Gpu(model) => {
-                let shared = shared.map(on_gpu);
                 let mut parts: Vec<_> = parts
                     .iter_mut()
                     .map(|part| gpu::Part {
@@ -270,7 +319,7 @@ impl Backend {
                         logits: part.logits,
                     })
                     .collect();
-                let answers = model.forward(shared, &mut parts, stop)?;
+                let answers = model.forward(shared.on_gpu(), &mut parts, stop)?;
                 let best = answers.best()?;
                 Ok(Answers::Gpu { answers, best })
             }
@@ -279,20 +328,6 @@ impl Backend {
 }
 
 const OTHER: &str = "a sequence stays with the backend that made it";
-
-fn on_cpu(sequence: &Sequence) -> &Kv {
-    match sequence {
-        Sequence::Cpu(kv) => kv,
-        Sequence::Gpu(_) => unreachable!("{OTHER}"),
-    }
-}
-
-fn on_gpu(sequence: &Sequence) -> &gpu::Kv {
-    match sequence {
-        Sequence::Gpu(kv) => kv,
-        Sequence::Cpu(_) => unreachable!("{OTHER}"),
-    }
-}
 
 impl Answers<'_> {
     pub(crate) fn row(&self, row: usize) -> Answer<'_> {
@@ -363,7 +398,7 @@ pub fn last_logits_at(
             logits: usize::from(last),
         };
         let answers = backend
-            .forward(None, &mut [part], &|| false)
+            .forward(&Shared::default(), &mut [part], &|| false)
             .map_err(fail)?;
         if last {
             logits = answers.row(0).logits().map_err(fail)?.into_owned();

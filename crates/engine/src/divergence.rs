@@ -1,7 +1,7 @@
 //! How far two ways of computing the same model lie apart: over replies that are given, what
 //! each says of every next token.
 
-use crate::backend::Part;
+use crate::backend::{Part, Shared};
 use crate::generate::Loaded;
 use crate::harmony;
 use crate::model::CHUNK;
@@ -101,7 +101,7 @@ fn scores(loaded: &Loaded, prefix: &Prefix, reply: &Written) -> Result<Vec<f32>,
             logits: end.saturating_sub(first.max(start)),
         };
         let asked = part.logits;
-        let answers = backend.forward(None, &mut [part], &|| false)?;
+        let answers = backend.forward(&Shared::default(), &mut [part], &|| false)?;
         for row in 0..asked {
             logits.extend_from_slice(&answers.row(row).logits()?);
         }

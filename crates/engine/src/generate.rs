@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::active::{self, Active, Stage, elapsed_ms};
-use crate::backend::{self, Answer, Answers, Backend, Part, Sequence};
+use crate::backend::{self, Answer, Answers, Backend, Part, Shared};
 use crate::config::Config;
 use crate::crew::{Crew, Exchange};
 use crate::digest::{Notes, digest};
@@ -193,12 +193,9 @@ impl Loaded {
     pub(crate) fn keep_prefix(&mut self, folder: &Path, info: &ModelInfo) {
         let on_cpu = matches!(self.backend, Backend::Cpu(_));
         self.shelf = on_cpu.then(|| Shelf::new(folder, info));
-        if let Some(kept) = self
-            .shelf
-            .as_ref()
-            .and_then(|shelf| shelf.take(self.backend.config()))
-        {
-            self.prefixes().add(kept);
+        let shelf = self.shelf.as_ref();
+        if let Some((tokens, kv)) = shelf.and_then(|shelf| shelf.take(self.backend.config())) {
+            self.prefixes().add(tokens, kv);
         }
     }
 
@@ -240,13 +237,14 @@ impl Loaded {
         let mut prefixes = self.prefixes();
         self.looks.begin();
         let (kept, computed) = self.prepare(&mut prefixes, prefix, cancel, on_event)?;
-        let work = |exchange: &mut Exchange<'_>| self.work(&kept.kv, exchange, cancel);
+        let shared = kept.shared();
+        let work = |exchange: &mut Exchange<'_>| self.work(&shared, exchange, cancel);
         self.crew.work(&work, next, on_event)?;
         let shelf = self
             .shelf
             .as_ref()
             .filter(|_| computed >= shelf::TOKENS_MIN);
-        if let Some(Err(error)) = shelf.map(|shelf| shelf.put(kept)) {
+        if let Some(Err(error)) = shelf.map(|shelf| shelf.put(&kept)) {
             tracing::warn!(%error, "the prefix could not be kept for the next start");
         }
         Ok(())
@@ -255,7 +253,7 @@ impl Loaded {
     /// One worker's steps, until it has nothing and is given nothing.
     fn work(
         &self,
-        shared: &Sequence,
+        shared: &Shared<'_>,
         exchange: &mut Exchange<'_>,
         cancel: &Cancel,
     ) -> Result<(), GenerateError> {
@@ -302,7 +300,7 @@ impl Loaded {
         prefix: &Prefix,
         cancel: &Cancel,
         on_event: &mut dyn FnMut(Event),
-    ) -> Result<(&'a Kept, usize), GenerateError> {
+    ) -> Result<(Kept<'a>, usize), GenerateError> {
         let started = Instant::now();
         let failed = |why| GenerateError::Internal(format!("developer message: {why}"));
         let tokens = harmony::prefix(&self.vocabulary, prefix).map_err(failed)?;
@@ -315,17 +313,18 @@ impl Loaded {
                 tokens.len()
             )));
         }
-        let kept = prefixes.begin(|| self.backend.prefix(), &tokens);
-        let reused = kept.tokens.len();
+        let mut kept = prefixes.begin(|| self.backend.prefix(), &tokens);
+        let reused = kept.len();
         for chunk in tokens[reused..].chunks(self.backend.chunk()) {
+            let (shared, sequence) = kept.grow();
             let part = Part {
-                sequence: &mut kept.kv,
+                sequence,
                 tokens: chunk,
                 logits: 0,
             };
             self.backend
-                .forward(None, &mut [part], &|| cancel.is_cancelled())?;
-            kept.tokens.extend_from_slice(chunk);
+                .forward(&shared, &mut [part], &|| cancel.is_cancelled())?;
+            kept.push(chunk);
         }
         on_event(Event::PrefixReady {
             tokens: tokens.len() as u32,
@@ -340,7 +339,7 @@ impl Loaded {
         &self,
         index: usize,
         incoming: Incoming,
-        shared: &Sequence,
+        shared: &Shared<'_>,
         on_event: &mut dyn FnMut(Event),
     ) -> Option<Active> {
         let request = &incoming.request;
@@ -353,7 +352,7 @@ impl Loaded {
         let stage = match self.has_look(request, &draft, prompt_tokens) {
             true => {
                 sequence.keep_back_to(Some(pending.len()));
-                Stage::Looking(Look::new(draft.clone(), &request.alternatives))
+                Stage::Looking(Box::new(Look::new(draft.clone(), &request.alternatives)))
             }
             false => Stage::Writing,
         };
@@ -419,7 +418,7 @@ impl Loaded {
     /// and of the prompts as many as a chunk holds; then the next tokens of each.
     fn step(
         &self,
-        shared: &Sequence,
+        shared: &Shared<'_>,
         active: &mut Vec<Active>,
         cancel: &Cancel,
         on_event: &mut dyn FnMut(Event),
@@ -438,7 +437,7 @@ impl Loaded {
             .collect();
         let answers = self
             .backend
-            .forward(Some(shared), &mut parts, &|| cancel.is_cancelled())?;
+            .forward(shared, &mut parts, &|| cancel.is_cancelled())?;
         if cancel.is_cancelled() {
             return Err(GenerateError::Cancelled);
         }
@@ -462,7 +461,7 @@ impl Loaded {
         step: &Step,
         answers: &Answers<'_>,
         mut rows: Range<usize>,
-        shared: &Sequence,
+        shared: &Shared<'_>,
         on_event: &mut dyn FnMut(Event),
     ) -> Result<bool, GenerateError> {
         if a.is_looking() {
@@ -499,7 +498,7 @@ impl Loaded {
         &self,
         a: &mut Active,
         answer: Answer<'_>,
-        shared: &Sequence,
+        shared: &Shared<'_>,
         on_event: &mut dyn FnMut(Event),
     ) -> Result<bool, GenerateError> {
         let token = a.sampler.choose(answer)?;

@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::active::{Active, Stage};
-use crate::backend::{Answer, Answers, Sequence};
+use crate::backend::{Answer, Answers, Shared};
 use crate::generate::Loaded;
 use crate::margin::Margin;
 use crate::reply::{Channel, Parser, Piece};
@@ -85,10 +85,10 @@ impl Look {
     fn hear(&mut self, vocabulary: &Vocabulary, answer: Answer<'_>) -> Result<(), GenerateError> {
         let piece = vocabulary.piece(self.tokens[self.heard]);
         self.heard += 1;
-        if let (Piece::Text(bytes), Some(Channel::Final)) = (piece, self.parser.channel()) {
-            if self.margin.is_open() {
-                self.margin.push(vocabulary, &answer.logits()?, bytes);
-            }
+        if let (Piece::Text(bytes), Some(Channel::Final)) = (piece, self.parser.channel())
+            && self.margin.is_open()
+        {
+            self.margin.push(vocabulary, &answer.logits()?, bytes);
         }
         self.parser.push(piece);
         Ok(())
@@ -144,7 +144,7 @@ impl Loaded {
         step: &Step,
         answers: &Answers<'_>,
         rows: Range<usize>,
-        shared: &Sequence,
+        shared: &Shared<'_>,
         on_event: &mut dyn FnMut(Event),
     ) -> Result<bool, GenerateError> {
         let Stage::Looking(mut look) = std::mem::replace(&mut a.stage, Stage::Writing) else {

@@ -7,7 +7,7 @@
 use candle_core::{Device, Tensor};
 use candle_nn::ops::rms_norm;
 
-use crate::attention::{Angles, Attend, Kv, Rotary, Row};
+use crate::attention::{Angles, Attend, Kv, Rotary, Row, Stretch, length};
 use crate::config::Config;
 use crate::moe::{Experts, Projections};
 use crate::projection::Linear;
@@ -111,11 +111,11 @@ impl Model {
     /// the sequences are then as before.
     pub fn forward(
         &self,
-        shared: Option<&Kv>,
+        shared: &[Stretch<'_>],
         parts: &mut [Part<'_>],
         stop: &dyn Fn() -> bool,
     ) -> Result<Vec<f32>, GenerateError> {
-        let first = shared.map_or(0, Kv::len);
+        let first = length(shared);
         let mut rows = Vec::new();
         let mut wanted = Vec::new();
         for (sequence, part) in parts.iter().enumerate() {

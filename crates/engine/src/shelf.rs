@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::ModelInfo;
 use crate::attention::Kv;
-use crate::backend::Sequence;
+use crate::backend::{Sequence, Shared};
 use crate::config::Config;
 use crate::prefixes::Kept;
 
@@ -37,7 +37,7 @@ impl Shelf {
     }
 
     /// What was put there last, if it is whole and of this model.
-    pub(crate) fn take(&self, config: &Config) -> Option<Kept> {
+    pub(crate) fn take(&self, config: &Config) -> Option<(Vec<u32>, Sequence)> {
         let bytes = fs::read(self.folder.join(NAME)).ok()?;
         let (held, digest) = bytes.split_at_checked(bytes.len().checked_sub(DIGEST_BYTES)?)?;
         let mut rest = held.strip_prefix(self.owner.as_bytes())?;
@@ -53,23 +53,18 @@ impl Shelf {
         let len = word()?;
         let tokens: Vec<u32> = (0..len).map_while(|_| word()).collect();
         let kv = Kv::read_from(config, tokens.len(), &mut rest).ok()?;
-        (tokens.len() == len as usize && rest.is_empty()).then_some(Kept {
-            tokens,
-            kv: Sequence::Cpu(kv),
-        })
+        let whole = tokens.len() == len as usize && rest.is_empty();
+        whole.then_some((tokens, Sequence::Cpu(kv)))
     }
 
     /// Puts a prefix there in place of the last one.
-    pub(crate) fn put(&self, kept: &Kept) -> io::Result<()> {
-        let Sequence::Cpu(kv) = &kept.kv else {
-            return Ok(());
-        };
+    pub(crate) fn put(&self, kept: &Kept<'_>) -> io::Result<()> {
         replace(&self.folder, NAME, |unfinished| {
-            self.write(unfinished, &kept.tokens, kv)
+            self.write(unfinished, &kept.tokens(), &kept.shared())
         })
     }
 
-    fn write(&self, path: &Path, tokens: &[u32], kv: &Kv) -> io::Result<()> {
+    fn write(&self, path: &Path, tokens: &[u32], shared: &Shared<'_>) -> io::Result<()> {
         let mut out = Hashed {
             file: BufWriter::with_capacity(1 << 20, private(path)?),
             hash: Sha256::new(),
@@ -80,7 +75,7 @@ impl Shelf {
         for token in tokens {
             buffered.write_all(&token.to_le_bytes())?;
         }
-        kv.write_to(&mut buffered)?;
+        Kv::write_path(&shared.on_cpu(), &mut buffered)?;
         buffered.flush()?;
         drop(buffered);
         let digest = out.hash.finalize();
@@ -190,12 +185,14 @@ mod tests {
             assert!(tokens as usize > TOKENS_MIN && reused == 0);
             let again = ask(&engine(&folder, numerics), "No smoke.");
             assert_eq!(again, (tokens, tokens, first));
-            let edited = ask(&engine(&folder, numerics), "No smoke but of fires.");
+            let rule = format!("No smoke but of fires.{}", " Nor that of tar.".repeat(20));
+            let edited = ask(&engine(&folder, numerics), &rule);
             assert!(edited.1 as usize > TOKENS_MIN && edited.1 < edited.0);
-            assert_eq!(
-                edited.2,
-                ask(&engine(&nothing, numerics), "No smoke but of fires.").2
-            );
+            assert_eq!(edited.2, ask(&engine(&nothing, numerics), &rule).2);
+            // What follows another prefix is kept as one.
+            assert!((edited.0 - edited.1) as usize > TOKENS_MIN);
+            let again = ask(&engine(&folder, numerics), &rule);
+            assert_eq!(again, (edited.0, edited.0, edited.2));
             #[cfg(unix)]
             {
                 use std::os::unix::fs::PermissionsExt;

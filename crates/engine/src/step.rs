@@ -3,7 +3,7 @@
 //! and values hold them.
 
 use crate::active::{Active, Stage};
-use crate::backend::{Backend, Sequence};
+use crate::backend::{Backend, Shared};
 use crate::look::Look;
 use crate::model::CHUNK;
 
@@ -86,7 +86,7 @@ impl Step {
 /// and is computed again later, to the same bits: there is no step then.
 pub(crate) fn steps(
     backend: &Backend,
-    shared: &Sequence,
+    shared: &Shared<'_>,
     active: &mut [Active],
 ) -> Option<Vec<Step>> {
     let replying = active.iter().filter(|a| a.is_replying()).count();

@@ -279,6 +279,47 @@ fn cache(numerics: Numerics) {
 }
 
 #[test]
+fn replies_do_not_depend_on_earlier_edits() {
+    BOTH.into_iter().for_each(edits);
+}
+
+fn edits(numerics: Numerics) {
+    let warm = engine_for(numerics);
+    let words: Vec<&str> = "a b c d e f g h i j k l m n o p q r s t"
+        .split(' ')
+        .collect();
+    // Each is an edit of the one before, mostly further on, so that paths grow deep.
+    let mut texts = vec![words.clone()];
+    for at in [2, 7, 9, 14, 15, 19, 18, 3, 11] {
+        let mut text = texts[texts.len() - 1].clone();
+        text[at] = "x";
+        texts.push(text);
+    }
+    let mut before = 0;
+    for text in &texts {
+        let policy = prefix(&text.join(" "));
+        let (again, events) = run(&warm, &policy, &requests(5));
+        let (fresh, _) = run(&engine_for(numerics), &policy, &requests(5));
+        assert_eq!(
+            again.iter().map(said).collect::<Vec<_>>(),
+            fresh.iter().map(said).collect::<Vec<_>>()
+        );
+        let Event::PrefixReady { tokens, reused, .. } = events[0] else {
+            panic!("the prefix comes first");
+        };
+        assert!(reused < tokens && (before == 0 || reused > 50));
+        before = tokens;
+    }
+    for text in &texts {
+        let (_, events) = run(&warm, &prefix(&text.join(" ")), &[]);
+        let Event::PrefixReady { tokens, reused, .. } = events[0] else {
+            panic!("the prefix comes first");
+        };
+        assert_eq!(reused, tokens);
+    }
+}
+
+#[test]
 fn replies_do_not_depend_on_the_threads() {
     BOTH.into_iter().for_each(threads);
 }

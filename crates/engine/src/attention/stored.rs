@@ -1,24 +1,25 @@
-//! Keys and values as bytes: f32, least significant byte first, layer by layer as they lie in
-//! memory.
+//! Keys and values as bytes: f32, least significant byte first, layer by layer as one sequence
+//! has them in memory.
 
 use std::io::{Read, Result, Write};
 
+use super::path::{Stretch, joined};
 use super::{Kv, LANES};
 use crate::config::Config;
 
 impl Kv {
-    /// Writes every position; all must be held.
-    pub(crate) fn write_to(&self, out: &mut dyn Write) -> Result<()> {
-        let whole = self.beginning(self.len);
-        for numbers in whole.layers.iter().flat_map(|l| [&l.keys, &l.values]) {
-            for number in numbers {
+    /// Writes every position of a path, which has one stretch at least.
+    pub(crate) fn write_path(path: &[Stretch<'_>], out: &mut dyn Write) -> Result<()> {
+        for layer in 0..path[0].kv().layers.len() {
+            let layer = joined(path, layer);
+            for number in layer.keys.iter().chain(&layer.values) {
                 out.write_all(&number.to_le_bytes())?;
             }
         }
         Ok(())
     }
 
-    /// Reads what `write_to` wrote of `len` positions.
+    /// Reads what `write_path` wrote of `len` positions.
     pub(crate) fn read_from(config: &Config, len: usize, from: &mut dyn Read) -> Result<Kv> {
         let mut kv = Kv::new(config);
         let (heads, d) = (kv.kv_heads, kv.head_dim);

@@ -113,8 +113,9 @@ impl Test {
     fn run(&self, policy: &[u32], case: &[u32], reply_tokens: usize) -> Result<Passed, String> {
         let (mut shared, mut own) = (self.kv(), self.kv());
         for tokens in policy.chunks(CHUNK) {
-            self.their_step(None, &mut shared, tokens)?;
+            self.their_step(&[], &mut shared, tokens)?;
         }
+        let shared = [attention::Stretch::new(&shared, policy.len())];
         let mut our_shared = self.ours.sequence(Keep::All);
         for tokens in policy.chunks(self.ours.rows_max()) {
             self.our_step(None, &mut [(&mut our_shared, tokens)])?;
@@ -126,7 +127,7 @@ impl Test {
         let mut tokens = case.to_vec();
         let mut apart = 0.0_f32;
         for n in 0..reply_tokens {
-            let expected = self.their_step(Some(&shared), &mut own, &tokens)?;
+            let expected = self.their_step(&shared, &mut own, &tokens)?;
             let (found, best) = self.our_step(Some(&our_shared), &mut [(&mut alone, &tokens)])?;
             let pairs = expected.iter().zip(&found);
             let far = pairs
@@ -179,7 +180,7 @@ impl Test {
 
     fn their_step(
         &self,
-        shared: Option<&attention::Kv>,
+        shared: &[attention::Stretch<'_>],
         kv: &mut attention::Kv,
         tokens: &[u32],
     ) -> Result<Vec<f32>, String> {

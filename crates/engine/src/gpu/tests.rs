@@ -417,6 +417,31 @@ fn replies_wait_for_pages_and_are_the_same() {
 }
 
 #[test]
+fn an_edit_cuts_the_one_prefix_there_is() {
+    let dir = fixture("parity/babbler");
+    let warm = loaded(&dir, None).1;
+    let requests = [request("words", 20)];
+    let mut edits = 0;
+    for text in ["be kind, be just", "be kind, be rude", "be kind, be just"] {
+        let prefix = Prefix {
+            effort: Effort::Low,
+            developer: text.to_owned(),
+        };
+        let mut on_event = |event| {
+            if let Event::PrefixReady { tokens, reused, .. } = event {
+                edits += u32::from(0 < reused && reused < tokens);
+            }
+        };
+        warm.generate(&prefix, &mut || None, &Cancel::default(), &mut on_event)
+            .unwrap();
+        let found = answered(&warm, &prefix, &requests);
+        let fresh = answered(&loaded(&dir, None).1, &prefix, &requests);
+        assert_eq!(found[0].analysis, fresh[0].analysis, "{text}");
+    }
+    assert_eq!(edits, 2);
+}
+
+#[test]
 fn the_self_test_lets_a_sound_device_pass() {
     let pebble = fixture("pebble");
     for (pebble, tokens) in [(Some(pebble.as_path()), 12), (None, 4)] {

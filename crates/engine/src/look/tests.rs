@@ -84,7 +84,9 @@ fn margin_behind(engine: &Engine, request: &Request) -> Option<f64> {
             tokens: &[*token],
             logits: 1,
         };
-        let answers = backend.forward(None, &mut [part], &|| false).unwrap();
+        let answers = backend
+            .forward(&Shared::default(), &mut [part], &|| false)
+            .unwrap();
         if at + 1 >= prompt && look.heard < old.len() {
             look.hear(vocabulary, answers.row(0)).unwrap();
         }
@@ -266,7 +268,7 @@ fn whose_verdict_may_turn_is_written_first() {
     let mut some = all();
     some.push(active(
         5,
-        Stage::Looking(Look::new(vec![1, 2], &Alternatives::default())),
+        Stage::Looking(Box::new(Look::new(vec![1, 2], &Alternatives::default()))),
     ));
     give_places(&mut some, 2, false);
     assert!(written(&some).is_empty());
