@@ -8,7 +8,7 @@
 use crate::simd::{Lanes, Portable};
 
 /// FP4 (E2M1), by nibble: twice the value, plus 12, so that all are whole and none is negative.
-const FP4_OFFSET: i32 = 12;
+pub(crate) const FP4_OFFSET: i32 = 12;
 const FP4_TWICE: [u8; 16] = [12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0];
 
 /// Sixteen sums.

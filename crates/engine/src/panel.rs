@@ -9,10 +9,11 @@
 //! whatever N, the tile, the threads or the instruction set are.
 
 use pack::{exponent, put_q8, q8_block};
+use packing::{Fp4, Packing, Q8};
 use rayon::prelude::*;
 
 use crate::LoadError;
-use crate::dot::{Sums, by_dot};
+use crate::dot::{FP4_OFFSET, Sums, by_dot};
 use crate::linear::{BLOCK, Shared};
 use crate::mxfp4::BLOCK_BYTES;
 use crate::pages::Pages;
@@ -40,6 +41,9 @@ pub(crate) enum Format {
 }
 
 impl Format {
+    /// By format: what unsigned weights have too much, where an instruction set wants them so.
+    pub(crate) const OFFSETS: [i32; 2] = [FP4_OFFSET, 128];
+
     /// Bytes of a panel's block of weights, and of its scales.
     const fn sizes(self) -> (usize, usize) {
         match self {
@@ -230,7 +234,12 @@ impl Panels {
             true => TILE_GRAIN,
             false => GRAIN,
         };
-        (grain / (rows * self.blocks * BLOCK * WIDTH).max(1)).max(1)
+        let least = if rows < many::ROWS_MIN {
+            1
+        } else {
+            many::PANELS
+        };
+        (grain / (rows * self.blocks * BLOCK * WIDTH).max(1)).max(least)
     }
 
     /// Bytes in memory.
@@ -267,87 +276,13 @@ struct Job {
     to: Target,
 }
 
-/// How a format's weights become quads.
-trait Packing {
-    const FORMAT: Format;
-    fn offset<S: Sums>() -> i32;
-    /// The quads of even and of odd places, by quarter of a block.
-    unsafe fn quads<S: Sums>(block: *const u8, quarter: usize) -> (S::Quads, S::Quads);
-    unsafe fn dot<S: Sums>(sums: S, weights: S::Quads, x: *const i8) -> S;
-    unsafe fn scale<S: Sums>(from: *const u8) -> S::Lanes;
-    /// A block's signed weights: quads of even places, then of odd ones.
-    #[cfg(target_arch = "x86_64")]
-    unsafe fn unpack(block: *const u8, to: *mut amx::Line);
-}
-
-struct Fp4;
-
-impl Packing for Fp4 {
-    const FORMAT: Format = Format::Fp4;
-    #[inline(always)]
-    fn offset<S: Sums>() -> i32 {
-        S::FP4_OFFSET
-    }
-    #[inline(always)]
-    unsafe fn quads<S: Sums>(block: *const u8, quarter: usize) -> (S::Quads, S::Quads) {
-        // SAFETY: within a block of 256 bytes.
-        unsafe { S::fp4(block.add(quarter * 64)) }
-    }
-    #[inline(always)]
-    unsafe fn dot<S: Sums>(sums: S, weights: S::Quads, x: *const i8) -> S {
-        // SAFETY: passed on.
-        unsafe { sums.dot_fp4(weights, x) }
-    }
-    #[inline(always)]
-    unsafe fn scale<S: Sums>(from: *const u8) -> S::Lanes {
-        // SAFETY: passed on.
-        unsafe { S::exponents(from) }
-    }
-    #[cfg(target_arch = "x86_64")]
-    #[inline(always)]
-    unsafe fn unpack(block: *const u8, to: *mut amx::Line) {
-        // SAFETY: passed on.
-        unsafe { amx::unpack_fp4(block, to) }
-    }
-}
-
-struct Q8;
-
-impl Packing for Q8 {
-    const FORMAT: Format = Format::Q8;
-    #[inline(always)]
-    fn offset<S: Sums>() -> i32 {
-        S::BYTES_OFFSET
-    }
-    #[inline(always)]
-    unsafe fn quads<S: Sums>(block: *const u8, quarter: usize) -> (S::Quads, S::Quads) {
-        // SAFETY: within a block of 512 bytes.
-        unsafe {
-            let even = block.add(quarter * 128);
-            (S::bytes(even), S::bytes(even.add(64)))
-        }
-    }
-    #[inline(always)]
-    unsafe fn dot<S: Sums>(sums: S, weights: S::Quads, x: *const i8) -> S {
-        // SAFETY: passed on.
-        unsafe { sums.dot_bytes(weights, x) }
-    }
-    #[inline(always)]
-    unsafe fn scale<S: Sums>(from: *const u8) -> S::Lanes {
-        // SAFETY: passed on.
-        unsafe { S::halves(from) }
-    }
-    #[cfg(target_arch = "x86_64")]
-    #[inline(always)]
-    unsafe fn unpack(block: *const u8, to: *mut amx::Line) {
-        // SAFETY: passed on.
-        unsafe { amx::unpack_q8(block, to) }
-    }
-}
-
 /// Panel by panel, as many rows at a time as the registers hold.
 #[inline(always)]
 unsafe fn product<S: Sums, P: Packing>(job: Job) {
+    if job.to.rows > S::ROWS.max(many::ROWS_MIN - 1) {
+        // SAFETY: passed on; so many rows are followed by as many as a tile has.
+        return unsafe { many::product::<S, P>(&job) };
+    }
     let mut out = 0;
     // SAFETY: tiles stay within the job's rows and outputs.
     unsafe {
@@ -370,6 +305,22 @@ unsafe fn product<S: Sums, P: Packing>(job: Job) {
     }
 }
 
+/// The sums of a block before its products: less what the weights' offset counts too much.
+#[inline(always)]
+unsafe fn before<S: Sums, P: Packing>(job: &Job, block: usize, row: usize) -> S {
+    // SAFETY: the caller keeps block and row within the job.
+    unsafe {
+        match P::offset::<S>() {
+            0 => S::splat(0),
+            offset => {
+                debug_assert_eq!(offset, Format::OFFSETS[P::FORMAT as usize]);
+                let less = job.x.less[P::FORMAT as usize];
+                S::splat(*less.add(block * job.x.stride + row))
+            }
+        }
+    }
+}
+
 /// R rows by sixteen outputs; says how many rows.
 #[inline(always)]
 unsafe fn tile<S: Sums, P: Packing, const R: usize>(job: &Job, row: usize, out: usize) -> usize {
@@ -386,8 +337,7 @@ unsafe fn tile<S: Sums, P: Packing, const R: usize>(job: &Job, row: usize, out: 
             let weights = weights.add(block * weight_bytes);
             let mut sums = [S::splat(0); R];
             for (r, sums) in sums.iter_mut().enumerate() {
-                let sum = *job.x.sums.add(block * job.x.stride + row + r);
-                *sums = S::splat(-P::offset::<S>() * sum);
+                *sums = before::<S, P>(job, block, row + r);
             }
             for quarter in 0..4 {
                 prefetch(weights.wrapping_add(AHEAD_BYTES + quarter * weight_bytes / 4));
@@ -536,7 +486,9 @@ pub(crate) fn multiply_all<const M: usize>(
 
 #[cfg(target_arch = "x86_64")]
 mod amx;
+mod many;
 mod pack;
+mod packing;
 #[cfg(test)]
 #[path = "panel/tests.rs"]
 mod tests;

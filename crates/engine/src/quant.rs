@@ -8,7 +8,7 @@
 use rayon::prelude::*;
 
 use crate::linear::{BLOCK, interleave};
-use crate::panel::TILE;
+use crate::panel::{Format, TILE};
 use crate::simd::{Isa, Lanes, multiversion};
 
 /// The largest size of a quantised value.
@@ -24,8 +24,9 @@ pub(crate) struct Quantised {
     values: Vec<i8>,
     /// [blocks, N]: those that are used together lie together.
     scales: Vec<f32>,
-    /// The sum of each block's values: what weights with an offset count too much.
-    sums: Vec<i32>,
+    /// By format of the weights: less what weights with an offset count too much of a block,
+    /// which is the offset times the sum of its values.
+    less: [Vec<i32>; 2],
     blocks: usize,
     rows: usize,
 }
@@ -70,8 +71,12 @@ impl Quantised {
             );
         Quantised {
             values,
-            scales: by_block(&scales, blocks, 0..rows, |row, block| row * blocks + block),
-            sums: by_block(&sums, blocks, 0..rows, |row, block| row * blocks + block),
+            scales: by_block(blocks, 0..rows, |row, block| scales[row * blocks + block]),
+            less: Format::OFFSETS.map(|offset| {
+                by_block(blocks, 0..rows, |row, block| {
+                    -offset * sums[row * blocks + block]
+                })
+            }),
             blocks,
             rows,
         }
@@ -91,8 +96,13 @@ impl Quantised {
         let at = |row: usize, block: usize| block * from.rows + row;
         Quantised {
             values,
-            scales: by_block(&from.scales, blocks, which.clone(), at),
-            sums: by_block(&from.sums, blocks, which, at),
+            scales: by_block(blocks, which.clone(), |row, block| {
+                from.scales[at(row, block)]
+            }),
+            less: [0, 1].map(|format| {
+                let less = &from.less[format];
+                by_block(blocks, which.clone(), |row, block| less[at(row, block)])
+            }),
             blocks,
             rows,
         }
@@ -111,7 +121,7 @@ impl Quantised {
         Rows {
             values: self.values[row * self.blocks * BLOCK..].as_ptr(),
             scales: self.scales[row..].as_ptr(),
-            sums: self.sums[row..].as_ptr(),
+            less: [0, 1].map(|format| self.less[format][row..].as_ptr()),
             stride: self.rows,
         }
     }
@@ -119,15 +129,14 @@ impl Quantised {
 
 /// [blocks, N] of the numbers of rows, and what a tile may read behind them.
 fn by_block<T: Copy + Default>(
-    from: &[T],
     blocks: usize,
     rows: impl ExactSizeIterator<Item = usize> + Clone,
-    at: impl Fn(usize, usize) -> usize,
+    of: impl Fn(usize, usize) -> T,
 ) -> Vec<T> {
     let spare = spare(rows.len());
     let mut to = Vec::with_capacity(blocks * rows.len() + spare);
     for block in 0..blocks {
-        to.extend(rows.clone().map(|row| from[at(row, block)]));
+        to.extend(rows.clone().map(|row| of(row, block)));
     }
     to.resize(to.len() + spare, T::default());
     to
@@ -140,7 +149,7 @@ pub(crate) struct Rows {
     pub values: *const i8,
     /// Block b of row r at `b · stride + r`.
     pub scales: *const f32,
-    pub sums: *const i32,
+    pub less: [*const i32; 2],
     pub stride: usize,
 }
 
@@ -227,7 +236,9 @@ mod tests {
         for block in 0..n * 4 {
             let values = &first.values[block * BLOCK..][..BLOCK];
             let sum: i32 = values.iter().map(|&v| i32::from(v)).sum();
-            assert_eq!(first.sums[block % 4 * n + block / 4], sum);
+            for (less, offset) in first.less.iter().zip(Format::OFFSETS) {
+                assert_eq!(less[block % 4 * n + block / 4], -offset * sum);
+            }
             assert!(values.iter().any(|v| v.abs() == 127));
         }
         for isa in Isa::available() {
@@ -254,7 +265,7 @@ mod tests {
             assert!(!q.scales[0].is_nan() && q.scales[1].is_nan());
         }
         let tiny = Quantised::rows(Isa::best(), &[1e-40; 32], 32);
-        assert_eq!((tiny.scales[0], tiny.sums[0]), (0.0, 0));
+        assert_eq!((tiny.scales[0], tiny.less[0][0]), (0.0, 0));
         let extremes = Quantised::rows(Isa::best(), &[f32::MAX, -f32::MAX], 2);
         assert_eq!((extremes.values[0], extremes.values[16]), (127, -127));
     }

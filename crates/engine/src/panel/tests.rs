@@ -9,7 +9,8 @@ use crate::testing::Noise;
 
 /// Widths and numbers of outputs with and without whole blocks, panels and tiles.
 const SHAPES: [(usize, usize); 5] = [(7, 32), (16, 64), (37, 96), (130, 320), (33, 1120)];
-const ROWS: [usize; 12] = [1, 2, 3, 5, 7, 8, 9, 13, 16, 17, 31, 32];
+const MOST_ROWS: usize = 131;
+const ROWS: [usize; 15] = [1, 2, 3, 5, 7, 8, 9, 13, 16, 17, 31, 32, 64, 65, MOST_ROWS];
 
 struct Rng(Noise);
 
@@ -118,7 +119,7 @@ fn fp4_products_are_the_reference_bit_for_bit() {
         let (from, scales) = rng.fp4(outs, blocks);
         let panels = Panels::fp4(&from, &scales, 1, outs, blocks).unwrap();
         let bias = rng.0.values(outs);
-        let x = rng.0.values(32 * k);
+        let x = rng.0.values(MOST_ROWS * k);
         let weights = fp4_blocks(&from, &scales);
         let expected = reference(&weights, blocks, Some(&bias), &x, k);
         check(&panels, &expected, Some(&bias), outs, &x, k);
@@ -132,7 +133,7 @@ fn q8_products_are_the_reference_bit_for_bit() {
         let values = rng.0.values(outs * k);
         let row = |row: usize, to: &mut [f32]| to.copy_from_slice(&values[row * k..][..k]);
         let panels = Panels::quantised(outs, k, row).unwrap();
-        let x = rng.0.values(32 * k);
+        let x = rng.0.values(MOST_ROWS * k);
         let weights = q8_blocks(&values, k);
         let expected = reference(&weights, k.div_ceil(BLOCK), None, &x, k);
         check(&panels, &expected, None, outs, &x, k);
@@ -140,7 +141,7 @@ fn q8_products_are_the_reference_bit_for_bit() {
         let loud = vec![1.0; outs * k];
         let row = |row: usize, to: &mut [f32]| to.copy_from_slice(&loud[row * k..][..k]);
         let panels = Panels::quantised(outs, k, row).unwrap();
-        let x = vec![-1.0; 32 * k];
+        let x = vec![-1.0; MOST_ROWS * k];
         let expected = reference(&q8_blocks(&loud, k), k.div_ceil(BLOCK), None, &x, k);
         check(&panels, &expected, None, outs, &x, k);
     }
