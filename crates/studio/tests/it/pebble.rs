@@ -1,11 +1,12 @@
 //! The real engine and the demonstration model through the whole loop.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use studio::view::{EvaluateRequest, RunEvent};
 use studio::{Options, Studio};
 
 /// A workspace with the sample's own tobacco policy and its first cases.
-fn sample(repository: &Path) -> tempfile::TempDir {
+fn sample(repository: &Path, cases: usize) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for name in ["policies", "fixtures"] {
         std::fs::create_dir(folder.path().join(name)).unwrap();
@@ -15,7 +16,7 @@ fn sample(repository: &Path) -> tempfile::TempDir {
     let suite = std::fs::read_to_string(repository.join("fixtures/tobacco.jsonl")).unwrap();
     let first: String = suite
         .lines()
-        .take(4)
+        .take(cases)
         .map(|line| format!("{line}\n"))
         .collect();
     std::fs::write(folder.path().join("fixtures/tobacco.jsonl"), first).unwrap();
@@ -28,7 +29,7 @@ async fn pebble_judges_the_sample_and_repeats_itself() {
     let pebble = repository.join("fixtures/pebble").canonicalize().unwrap();
     let mut traces = Vec::new();
     for _ in 0..2 {
-        let folder = sample(&repository);
+        let folder = sample(&repository, 4);
         let options = Options {
             model: Some(pebble.to_string_lossy().into_owned()),
             ..Options::default()
@@ -63,4 +64,47 @@ async fn pebble_judges_the_sample_and_repeats_itself() {
     }
     assert_eq!(traces[0], traces[1]);
     assert!(traces[0].iter().all(|(_, trace)| !trace.is_empty()));
+}
+
+#[tokio::test]
+async fn an_edit_brings_previews_before_verdicts() {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let pebble = repository.join("fixtures/pebble").canonicalize().unwrap();
+    let folder = sample(&repository, 61);
+    let options = Options {
+        model: Some(pebble.to_string_lossy().into_owned()),
+        ..Options::default()
+    };
+    let studio = Studio::open(folder.path(), options).await.unwrap();
+    let document = studio.open_policy("tobacco").await.unwrap();
+    let edited = document
+        .text
+        .replacen("tobacco or vaping products.", "tobacco.", 1);
+    assert_ne!(edited, document.text);
+    let (mut previewed, mut judged) = (BTreeSet::new(), BTreeSet::new());
+    for text in [document.text, edited] {
+        let request = EvaluateRequest {
+            policy: "tobacco".to_owned(),
+            text,
+            effort: document.analysis.effort,
+            baseline: None,
+            delay_ms: 0,
+            only: Vec::new(),
+        };
+        judged.clear();
+        let on_event = |event| {
+            let RunEvent::Outcomes { rows, .. } = event else {
+                return;
+            };
+            for row in rows {
+                match row.preview {
+                    Some(_) => assert!(previewed.insert(row.case.clone())),
+                    None => assert!(judged.insert(row.case.clone())),
+                }
+            }
+        };
+        studio.evaluate(request, on_event).await.unwrap();
+        assert_eq!(judged.len(), 61);
+    }
+    assert!(!previewed.is_empty());
 }
