@@ -19,6 +19,8 @@ pub(crate) struct Active {
     /// Those of them that are not computed yet: the rest of the prompt, or the one chosen last.
     pub(crate) pending: Vec<u32>,
     pub(crate) stage: Stage,
+    /// It deviates from its old reply.
+    pub(crate) deviates: bool,
     pub(crate) draft: Draft,
     pub(crate) prompt_tokens: usize,
     pub(crate) generated: u32,

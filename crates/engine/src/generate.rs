@@ -15,7 +15,7 @@ use crate::crew::{Crew, Exchange};
 use crate::digest::{Notes, digest};
 use crate::draft::Draft;
 use crate::harmony;
-use crate::look::{self, Look, Looks};
+use crate::look::{Look, Looks};
 use crate::margin::Margin;
 use crate::prefixes::{Kept, Prefixes};
 use crate::reply::{Parser, Piece};
@@ -41,6 +41,9 @@ const SMALL_BYTES: u64 = 64 << 20;
 const FIRST_LARGE: usize = 2;
 const FIRST_SMALL: usize = ACTIVE_MAX_SMALL / 2;
 const FIRST_GPU: usize = ACTIVE_MAX / 2;
+/// Of those that may be under way, the share that deviate from their old replies beyond which no
+/// others are begun: flips are among them, and would come behind all whose old reply is confirmed.
+const DEVIATING: f64 = 0.25;
 
 pub(crate) struct Loaded {
     backend: Backend,
@@ -266,6 +269,9 @@ impl Loaded {
                 // Those that begin with a look are looked at all together.
                 let look = !active.is_empty() && active.iter().all(Active::is_about_to_look);
                 let most = if look { self.active_max } else { room };
+                let deviating = active.iter().filter(|a| a.deviates).count();
+                let held = deviating as f64 > DEVIATING * self.active_max as f64;
+                let most = if held { 0 } else { most };
                 let wanted = most.saturating_sub(active.len());
                 let given = exchange(std::mem::take(&mut events), wanted)?;
                 if given.is_empty() {
@@ -362,6 +368,7 @@ impl Loaded {
             prompt_tokens,
             tokens: pending.clone(),
             pending,
+            deviates: false,
             stage,
             draft: Draft::new(draft),
             generated: 0,
@@ -398,20 +405,6 @@ impl Loaded {
             harmony::reply(&self.vocabulary, &draft.analysis, &draft.answer).ok()
         });
         tokens.unwrap_or_default()
-    }
-
-    /// Whether a draft is put to the model whole: where it may, and where that pays.
-    fn has_look(&self, request: &Request, draft: &[u32], prompt_tokens: usize) -> bool {
-        let bounds = [
-            look::LOOK_MAX,
-            request.tokens_max as usize,
-            self.backend.config().context.saturating_sub(prompt_tokens),
-        ];
-        let on_cpu = matches!(self.backend, Backend::Cpu(_));
-        on_cpu
-            && draft.len() > 1
-            && bounds.iter().all(|&most| draft.len() <= most)
-            && self.looks.pay()
     }
 
     /// One pass of the model: a row for each reply under way and for what its draft proposes,

@@ -8,13 +8,13 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::active::{Active, Stage};
-use crate::backend::{Answer, Answers, Shared};
+use crate::backend::{Answer, Answers, Backend, Shared};
 use crate::generate::Loaded;
 use crate::margin::Margin;
 use crate::reply::{Channel, Parser, Piece};
 use crate::step::Step;
 use crate::vocabulary::Vocabulary;
-use crate::{Alternatives, Event, GenerateError};
+use crate::{Alternatives, Event, GenerateError, Request};
 
 /// Longer replies are drafted piece by piece, without a preview: what sliding layers keep for a
 /// look is planned for this many tokens. Of 1,639 real replies 99 % have fewer than 1,700.
@@ -136,6 +136,23 @@ pub(crate) fn first(a: Option<Preview>, b: Option<Preview>) -> Order {
 }
 
 impl Loaded {
+    /// Whether a draft is put to the model whole: where it may, and where that pays.
+    pub(crate) fn has_look(&self, request: &Request, draft: &[u32], prompt_tokens: usize) -> bool {
+        let bounds = [
+            LOOK_MAX,
+            request.tokens_max as usize,
+            self.backend()
+                .config()
+                .context
+                .saturating_sub(prompt_tokens),
+        ];
+        let on_cpu = matches!(self.backend(), Backend::Cpu(_));
+        on_cpu
+            && draft.len() > 1
+            && bounds.iter().all(|&most| draft.len() <= most)
+            && self.looks.pay()
+    }
+
     /// Reads what a step brought a look: the tokens that the model says as well, up to the one
     /// that it says instead, and what it thinks of those behind. Says whether the reply has ended.
     pub(crate) fn read_look(
@@ -199,6 +216,7 @@ impl Loaded {
                 margin,
             });
         }
+        a.deviates = true;
         a.stage = Stage::Waiting(preview);
         Ok(false)
     }

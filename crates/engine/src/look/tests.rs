@@ -224,6 +224,7 @@ fn whose_verdict_may_turn_is_written_first() {
         sequence: engine.loaded().backend().sequence(),
         tokens: Vec::new(),
         pending: Vec::new(),
+        deviates: false,
         stage,
         draft: Draft::new(Vec::new()),
         prompt_tokens: 0,

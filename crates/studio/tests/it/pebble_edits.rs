@@ -237,7 +237,10 @@ impl Bench {
             only: Vec::new(),
         };
         let judged = self.studio.evaluate(request, |event| match event {
-            RunEvent::Outcomes { rows, .. } => order.extend(rows.into_iter().map(|row| row.case)),
+            RunEvent::Outcomes { rows, .. } => {
+                let judged = rows.into_iter().filter(|row| row.verdict.is_some());
+                order.extend(judged.map(|row| row.case));
+            }
             RunEvent::Finished { view: last } | RunEvent::Unchanged { view: last } => {
                 view = Some(last)
             }
