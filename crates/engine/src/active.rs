@@ -60,6 +60,12 @@ impl Active {
         matches!(&self.stage, Stage::Looking(look) if !look.has_begun())
     }
 
+    /// Goes without the look that it was about to begin.
+    pub(crate) fn look_no_more(&mut self) {
+        self.sequence.keep_back_to(None);
+        self.stage = Stage::Waiting(None);
+    }
+
     pub(crate) fn finish(&self, shared: &Shared<'_>, on_event: &mut dyn FnMut(Event)) {
         let reply = Reply {
             analysis: self.parser.text(Channel::Analysis).unwrap_or_default(),

@@ -286,7 +286,7 @@ impl Loaded {
             }
             if !self.looks.pay() {
                 let left = active.iter_mut().filter(|a| a.is_about_to_look());
-                left.for_each(|a| a.stage = Stage::Waiting(None));
+                left.for_each(Active::look_no_more);
             }
             active::give_places(&mut active, room, room == self.active_max);
             let writing = |active: &[Active]| active.iter().filter(|a| a.is_writing()).count();

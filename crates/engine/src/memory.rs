@@ -306,6 +306,29 @@ mod tests {
     }
 
     #[test]
+    fn what_is_kept_for_a_look_goes_when_it_is_over() {
+        let (config, _) = pebble();
+        let row = vec![0.0; config.kv_heads * config.head_dim];
+        let mut kv = Kv::sliding(&config);
+        let grow = |kv: &mut Kv, positions: usize| {
+            for place in kv.len()..kv.len() + positions {
+                for layer in 0..config.windows.len() {
+                    kv.write(layer, place, &row, &row);
+                }
+            }
+            kv.extend(positions);
+            kv.bytes()
+        };
+        kv.keep_back_to(Some(40));
+        let kept = grow(&mut kv, 600);
+        // As far back as the prompt, whose window is seen again.
+        kv.truncate(40);
+        kv.extend(560);
+        kv.keep_back_to(None);
+        assert!(grow(&mut kv, 1) < kept);
+    }
+
+    #[test]
     fn weights_are_counted_once() {
         let (config, weights) = pebble();
         let plan = plan(&config, &weights, Numerics::Exact, Workload::default());
