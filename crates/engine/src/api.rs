@@ -138,9 +138,9 @@ pub struct Request {
     pub draft: Option<Draft>,
 }
 
-/// An earlier reply to the same conversation, under another policy. It is put to the model whole
-/// before anything is written: what the model still says is verified in one pass, and the reply
-/// is the same as without.
+/// An earlier reply to the same conversation, under another policy. Where that pays it is put to
+/// the model whole before anything is written, elsewhere piece by piece: what the model still says
+/// costs few passes, and the reply is the same as without.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Draft {
     pub analysis: String,

@@ -18,7 +18,7 @@ use crate::harmony;
 use crate::look::{Look, Looks};
 use crate::margin::Margin;
 use crate::prefixes::{Kept, Prefixes};
-use crate::reply::{Parser, Piece};
+use crate::reply::Parser;
 use crate::sampling::Sampler;
 use crate::shelf::{self, Shelf};
 use crate::step::{self, Step};
@@ -26,8 +26,8 @@ use crate::vocabulary::Vocabulary;
 use crate::weights::Weights;
 use crate::work::Done;
 use crate::{
-    Cancel, Channel, Device, Event, Finish, GenerateError, Incoming, LoadError, ModelInfo,
-    Numerics, Placement, Prefix, Request,
+    Cancel, Device, Event, Finish, GenerateError, Incoming, LoadError, ModelInfo, Numerics,
+    Placement, Prefix, Request,
 };
 
 /// Replies under way at once. More share each pass over the weights; fewer let the first
@@ -498,9 +498,8 @@ impl Loaded {
         a.generated += 1;
         a.draft.follow(token);
         let piece = self.vocabulary.piece(token);
-        if let (Piece::Text(bytes), Some(Channel::Final)) = (piece, a.parser.channel()) {
-            a.margin.push(&self.vocabulary, &answer.logits()?, bytes);
-        }
+        let channel = a.parser.channel();
+        a.margin.hear(&self.vocabulary, channel, piece, answer)?;
         let step = a.parser.push(piece);
         if let Some((channel, text)) = step.text {
             on_event(Event::Text {

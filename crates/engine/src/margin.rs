@@ -1,7 +1,9 @@
 //! The margin: how far the model leaned to one side where its answer took sides.
 
-use crate::Alternatives;
+use crate::backend::Answer;
+use crate::reply::{Channel, Piece};
 use crate::vocabulary::Vocabulary;
+use crate::{Alternatives, GenerateError};
 use std::collections::HashSet;
 
 /// Follows a final message until the first token that belongs to one side only.
@@ -11,8 +13,8 @@ pub struct Margin {
     /// The final message so far.
     text: Vec<u8>,
     open: bool,
-    /// The side of the piece that decided.
-    pub is_over: Option<bool>,
+    /// Whether the piece that decided is of `over`.
+    pub decided_over: Option<bool>,
     pub value: Option<f64>,
 }
 
@@ -24,7 +26,7 @@ impl Margin {
             under: bytes(&alternatives.under),
             text: Vec::new(),
             open: !alternatives.over.is_empty() && !alternatives.under.is_empty(),
-            is_over: None,
+            decided_over: None,
             value: None,
         }
     }
@@ -34,8 +36,23 @@ impl Margin {
         self.open
     }
 
+    /// Takes the next piece of a reply, the channel that it continues, and the answer that it is
+    /// judged by: only in the final message, and until it has decided.
+    pub(crate) fn hear(
+        &mut self,
+        v: &Vocabulary,
+        channel: Option<Channel>,
+        piece: Piece<'_>,
+        answer: Answer<'_>,
+    ) -> Result<(), GenerateError> {
+        if let (Piece::Text(bytes), Some(Channel::Final), true) = (piece, channel, self.open) {
+            self.push(v, &answer.logits()?, bytes);
+        }
+        Ok(())
+    }
+
     /// Takes the piece chosen next in the final message, and the logits it was chosen from.
-    pub fn push(&mut self, v: &Vocabulary, logits: &[f32], piece: &[u8]) {
+    fn push(&mut self, v: &Vocabulary, logits: &[f32], piece: &[u8]) {
         if !self.open {
             return;
         }
@@ -46,7 +63,7 @@ impl Margin {
             (false, false) => self.open = false,
             (over, _) => {
                 self.open = false;
-                self.is_over = Some(over);
+                self.decided_over = Some(over);
                 self.value = self.decide(v, logits);
             }
         }
