@@ -77,9 +77,12 @@ async fn an_edit_brings_previews_before_verdicts() {
     };
     let studio = Studio::open(folder.path(), options).await.unwrap();
     let document = studio.open_policy("tobacco").await.unwrap();
-    let edited = document
-        .text
-        .replacen("tobacco or vaping products.", "tobacco.", 1);
+    // A rule that every rationale then walks through: none of them holds to its end.
+    let edited = document.text.replacen(
+        "\n\n## Safe",
+        "\nT7 Praises vapes as healthy.\n\n## Safe",
+        1,
+    );
     assert_ne!(edited, document.text);
     let (mut previewed, mut judged) = (BTreeSet::new(), BTreeSet::new());
     for text in [document.text, edited] {
